@@ -1,0 +1,1 @@
+"""One shared limiter for every paid provider; imports nothing else of the product."""

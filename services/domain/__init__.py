@@ -1,0 +1,1 @@
+"""Pure rules of recruiting: no I/O, no clock, no settings."""
