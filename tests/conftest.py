@@ -1,0 +1,3 @@
+"""Fixtures are plugins, one file a subject."""
+
+pytest_plugins = ["tests.fixtures.postgres"]
