@@ -1,0 +1,201 @@
+"""One process's side of a key: who waits here, what to tell the store, and when to ask next.
+
+No clock, no threads, no storage: the limiter drives it, and so do the simulations in the tests.
+Times are seconds of the process's own monotonic clock.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from ratelimit.messages import Adjustment, Costs, Grant, LaneAsk, Lesson, Message, PastStart, Pause, Reply
+from ratelimit.policy import Lane, Policy
+
+CALLS_TOLD_PER_LANE = 32
+NEWS_KEPT_SECONDS = 0.05
+BEATS_PER_LEASE = 3
+
+
+@dataclass(slots=True, eq=False)
+class Waiter:
+    """One call that wants to start. A passing one does not stay in the queue when it is refused."""
+
+    lane: Lane
+    costs: Costs
+    is_passing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """A waiter whose turn has come: `granted_at` on the store's clock, `valid_until` on this process's."""
+
+    waiter: Waiter
+    grant: Grant
+    epoch: str
+    granted_at: float
+    valid_until: float
+
+
+@dataclass(slots=True)
+class Desk:
+    """The queue of one process for one key."""
+
+    policy: Policy
+    agent: str
+    has_no_past: bool = False
+    queues: dict[Lane, deque[Waiter]] = field(default_factory=dict)
+    open_calls: int = 0
+    last_reply: Reply | None = None
+    _serial: int = 0
+    _news_since: float | None = None
+    _adjustments: list[Adjustment] = field(default_factory=list)
+    _pauses: list[Pause] = field(default_factory=list)
+    _lessons: list[Lesson] = field(default_factory=list)
+    _history: tuple[PastStart, ...] | None = None
+    _come_back_at: float | None = None
+    _last_exchange_at: float = 0.0
+    _tells_open_calls: int = 0
+    _unanswered: Message | None = None
+
+    @property
+    def is_waited_at(self) -> bool:
+        return bool(self.queues)
+
+    def enter(self, waiter: Waiter, now: float) -> None:
+        """Queue a call; a lane the store does not know of is asked for at once."""
+        queue = self.queues.get(waiter.lane)
+        if queue is None:
+            queue = self.queues[waiter.lane] = deque()
+            self._come_back_at = now
+        queue.append(waiter)
+
+    def leave(self, waiter: Waiter, now: float) -> None:
+        """Take a call out of the queue; the store hears of it when its lane is empty."""
+        queue = self.queues.get(waiter.lane)
+        if queue is None or waiter not in queue:
+            return
+        queue.remove(waiter)
+        if not queue:
+            del self.queues[waiter.lane]
+            if not waiter.is_passing:
+                self._note_news(now)
+
+    def adjust(self, adjustment: Adjustment, now: float) -> None:
+        """Correct what an earlier grant took."""
+        self._adjustments.append(adjustment)
+        self._note_news(now)
+
+    def close_call(self, now: float) -> None:
+        """A call has ended; where calls are counted and one waits here, it is told at once."""
+        self.open_calls -= 1
+        if self.policy.concurrency is None:
+            return
+        self._note_news(now)
+        if self.queues:
+            self._come_back_at = now
+
+    def pause(self, pause: Pause, now: float) -> None:
+        """Tell everybody to stop, at once."""
+        self._pauses.append(pause)
+        self._come_back_at = now
+
+    def learn(self, lesson: Lesson, now: float) -> None:
+        """Pass on what the provider said of its limits."""
+        self._lessons.append(lesson)
+        self._note_news(now)
+
+    def remember(self, history: tuple[PastStart, ...], now: float) -> None:
+        """Pass on what started before the store knew of it."""
+        self._history = history
+        self._come_back_at = now
+
+    def next_exchange_at(self) -> float | None:
+        """When to speak with the store next; None while there is nothing to say."""
+        times = []
+        if self._come_back_at is not None and (self.queues or self._pauses or self._history is not None):
+            times.append(self._come_back_at)
+        if self._news_since is not None:
+            times.append(self._news_since + NEWS_KEPT_SECONDS)
+        if self.policy.concurrency is not None and (self.open_calls or self._tells_open_calls):
+            times.append(self._last_exchange_at + self.policy.lease_seconds / BEATS_PER_LEASE)
+        return min(times, default=None)
+
+    def compose(self) -> Message:
+        """The message to send now. Corrections of one that was never answered are sent again as they were."""
+        if self._unanswered is None:
+            self._serial += 1
+            adjustments, pauses, lessons = tuple(self._adjustments), tuple(self._pauses), tuple(self._lessons)
+            self._adjustments, self._pauses, self._lessons = [], [], []
+        else:
+            old = self._unanswered
+            adjustments, pauses, lessons = old.adjustments, old.pauses, old.lessons
+        self._unanswered = Message(
+            agent=self.agent,
+            serial=self._serial,
+            asks=tuple(self._ask_for(lane, queue) for lane, queue in self.queues.items()),
+            open_calls=self.open_calls if self.policy.concurrency is not None else 0,
+            adjustments=adjustments,
+            pauses=pauses,
+            lessons=lessons,
+            history=self._history,
+            has_no_past=self.has_no_past,
+        )
+        return self._unanswered
+
+    def receive(self, reply: Reply, asked_at: float, now: float) -> list[Admission]:
+        """Take the store's answer: whoever is admitted leaves the queue.
+
+        The answer is as old as the question: validity counts from `asked_at`. A grant nobody waits
+        for any more is given back.
+        """
+        sent = self._unanswered
+        self._unanswered, self.last_reply, self._last_exchange_at = None, reply, now
+        has_closed = self.policy.concurrency is not None and sent is not None and sent.open_calls != self.open_calls
+        self._news_since = now if self._adjustments or self._lessons or has_closed else None
+        if sent is not None and sent.history is self._history:
+            self._history = None
+        self._tells_open_calls = (sent.open_calls if sent else 0) + len(reply.grants)
+        admitted = [self._admit(grant, reply, asked_at, now) for grant in reply.grants]
+        self._plan_next(reply, sent, now)
+        return [admission for admission in admitted if admission is not None]
+
+    def _plan_next(self, reply: Reply, sent: Message | None, now: float) -> None:
+        told = {ask.lane for ask in sent.asks} if sent else set()
+        is_news = bool(self._pauses) or bool(self.queues.keys() - told) or self._history is not None
+        if is_news:
+            self._come_back_at = now
+        elif not self.queues:
+            self._come_back_at = None
+        else:
+            self._come_back_at = now + (reply.wait_seconds or 0.0)
+
+    def _admit(self, grant: Grant, reply: Reply, asked_at: float, now: float) -> Admission | None:
+        self.open_calls += 1
+        waiter = self._pop(grant)
+        valid_until = asked_at + self.policy.validity_seconds
+        if waiter is None:
+            self.adjust(unused(grant, reply.epoch), now)
+            self.close_call(now)
+            return None
+        return Admission(waiter, grant, reply.epoch, reply.now, valid_until)
+
+    def _pop(self, grant: Grant) -> Waiter | None:
+        queue = self.queues.get(grant.lane, deque())
+        waiter = next((waiter for waiter in queue if waiter.costs == grant.costs), None)
+        if waiter is not None:
+            queue.remove(waiter)
+            if not queue:
+                del self.queues[grant.lane]
+        return waiter
+
+    def _ask_for(self, lane: Lane, queue: deque[Waiter]) -> LaneAsk:
+        told = tuple(waiter.costs for _, waiter in zip(range(CALLS_TOLD_PER_LANE), queue, strict=False))
+        return LaneAsk(lane, told, sum(not waiter.is_passing for waiter in queue))
+
+    def _note_news(self, now: float) -> None:
+        if self._news_since is None:
+            self._news_since = now
+
+
+def unused(grant: Grant, epoch: str) -> Adjustment:
+    """The correction that returns a grant in full."""
+    return Adjustment(epoch, grant.slots, {name: -cost for name, cost in grant.costs.items()}, grant.lane)

@@ -1,0 +1,141 @@
+"""What a process and the store say to each other; each exchange is one atomic step."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ratelimit.policy import Lane
+
+Costs = Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class LaneAsk:
+    """Everything one process wants in one lane: the costs of its next calls, oldest first.
+
+    `waiting` counts all its calls that stay in the queue if they are not granted now.
+    """
+
+    lane: Lane
+    next_costs: tuple[Costs, ...]
+    waiting: int
+
+
+@dataclass(frozen=True, slots=True)
+class Adjustment:
+    """A correction of what a grant took: `deltas` by limit; an unused one is refunded to its lane."""
+
+    epoch: str
+    slots: Mapping[str, int]
+    deltas: Mapping[str, int]
+    refunded_lane: Lane | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Nothing starts for `seconds`; None means: back off, doubling with every wave of refusals.
+
+    `refused_grant_at` is when the refused call was granted; refusals of calls granted before the
+    last pause belong to the same wave. `jitter` in [0, 1) spreads the back-off.
+    """
+
+    seconds: float | None
+    reason: str
+    refused_grant_at: float | None = None
+    jitter: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """What a provider's headers said about one limit."""
+
+    limit_name: str
+    remaining: int | None = None
+    allowed: int | None = None
+    reset_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PastStart:
+    """A call that started before the store knew of it."""
+
+    seconds_ago: float
+    costs: Costs
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """The complete picture of one process; only `adjustments` are increments, guarded by `serial`."""
+
+    agent: str
+    serial: int
+    asks: tuple[LaneAsk, ...] = ()
+    open_calls: int = 0
+    adjustments: tuple[Adjustment, ...] = ()
+    pauses: tuple[Pause, ...] = ()
+    lessons: tuple[Lesson, ...] = ()
+    history: tuple[PastStart, ...] | None = None
+    has_no_past: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """One call may start; `slots` say where each limit counted it."""
+
+    lane: Lane
+    costs: Costs
+    slots: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The answer: what may start now, and when to ask again for the rest.
+
+    `wait_seconds` is None when nothing is left waiting. `place` counts the calls that go first and
+    `rate` is the lane's fair share in calls per second, both for the first lane that waits.
+    """
+
+    now: float
+    epoch: str
+    grants: tuple[Grant, ...] = ()
+    wait_seconds: float | None = None
+    place: int = 0
+    rate: float = 0.0
+    reason: str = ""
+    history_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LimitState:
+    """How full one limit is."""
+
+    name: str
+    used: int
+    allowed: int
+    window_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class LaneState:
+    """Where one lane stands: `wait_seconds` until its next call, `drain_seconds` until its last."""
+
+    organization: str
+    user: str
+    waiting: int
+    place: int
+    rate: float
+    wait_seconds: float
+    drain_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class LimiterState:
+    """What a person can be shown about one key."""
+
+    key: str
+    limits: tuple[LimitState, ...]
+    open_calls: int
+    concurrency: int | None
+    lanes: tuple[LaneState, ...] = field(default=())
+    paused_seconds: float = 0.0
+    pause_reason: str = ""
+    shut_seconds: float = 0.0
