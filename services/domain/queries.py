@@ -17,7 +17,8 @@ from services.domain.names import fold
 LAST_POSITION: Final = 16383
 _POSITIONS_PER_LEXEME: Final = 255
 _LONGEST_WORD: Final = 400
-_LARGEST_VECTOR_BYTES: Final = 1_000_000
+# In characters of up to four bytes, which spares encoding each word.
+_LARGEST_VECTOR: Final = 250_000
 
 LONGEST_QUERY: Final = 2000
 _DEEPEST_NESTING: Final = 50
@@ -58,6 +59,8 @@ def _tokens(text: str) -> list[str]:
 def _forms(token: str) -> _Forms:
     """What the token answers to: also without its leading dot, and without its signs after a digit."""
     token = token[:_LONGEST_WORD]
+    if token.isalnum():
+        return (token,)
     bare = token.rstrip("+#_")
     forms = (token, bare) if bare != token and bare[-1].isdigit() else (token,)
     if token[0] == ".":
@@ -81,12 +84,12 @@ def _index(fields: Iterable[str]) -> dict[str, list[int]]:
             for form in _forms(token):
                 positions = index.get(form)
                 if positions is None:
-                    size += len(form.encode()) + 8
-                    if size > _LARGEST_VECTOR_BYTES:
+                    size += len(form) + 2
+                    if size > _LARGEST_VECTOR:
                         return index
                     index[form] = [at]
                 elif len(positions) < _POSITIONS_PER_LEXEME and positions[-1] != at:
-                    size += 2
+                    size += 1
                     positions.append(at)
         position += 1
     return index
