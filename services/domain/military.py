@@ -5,6 +5,7 @@ The words are data; how they are matched is described in docs/rules/employment.m
 
 import re
 import unicodedata
+from functools import lru_cache
 
 from services.domain.profiles import Role
 
@@ -289,7 +290,13 @@ _WORD = re.compile(r'[א-ת]+"[א-ת]+|[^\W_]+')
 
 def is_military(role: Role) -> bool:
     """Whether a role is military or reserve service (docs/rules/employment.md, Military service)."""
-    employer, title = _words(role.company), _words(role.title)
+    return _is_service(role.company, role.title)
+
+
+# One computation about a person asks several times for each role.
+@lru_cache(maxsize=512)
+def _is_service(company: str, job_title: str) -> bool:
+    employer, title = _words(company), _words(job_title)
     if _LEGAL_FORMS.intersection(employer):
         return False
     if _contains_any(employer, _FORCES):
