@@ -39,6 +39,7 @@ class ClaimedItem:
     candidate_id: int | None
     position: int
     attempts: int
+    stage: int = 1
     carried: Mapping[str, Any] | None = None
 
 
