@@ -1,6 +1,4 @@
--- Screening: an item may need a second call (the nice-to-haves), and its result is stored beside the first.
-
-ALTER TABLE run_items ADD COLUMN stage int NOT NULL DEFAULT 1 CHECK (stage >= 1);
+-- Screening: nice-to-haves are stored beside the verdict they do not change; prices and their exactness.
 
 -- Nice-to-haves: bonus tags of one screening; without a row here they were not checked.
 CREATE TABLE screening_extras (
@@ -28,3 +26,13 @@ GRANT SELECT, INSERT ON screening_extras TO sourcingx_app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON screening_extras TO sourcingx_definer;
 
 ALTER TABLE screenings DROP COLUMN nice_met, DROP COLUMN nice_total, DROP COLUMN raw_nice_answer;
+
+-- Money is exact to ten places: the smallest price, of one cached token, needs them (docs/rules/money.md).
+ALTER TABLE runs ALTER COLUMN cap_usd TYPE numeric(20, 10), ALTER COLUMN estimate_usd TYPE numeric(20, 10),
+    ALTER COLUMN cost_usd TYPE numeric(20, 10);
+ALTER TABLE intents ALTER COLUMN reserved_usd TYPE numeric(20, 10);
+ALTER TABLE ledger ALTER COLUMN cost_usd TYPE numeric(20, 10);
+ALTER TABLE screenings ALTER COLUMN cost_usd TYPE numeric(20, 10);
+ALTER TABLE screening_extras ALTER COLUMN cost_usd TYPE numeric(20, 10);
+ALTER TABLE prices ALTER COLUMN usd TYPE numeric(20, 10), ADD COLUMN long_input_over int;
+COMMENT ON COLUMN prices.long_input_over IS 'above so many input tokens a call costs 2x for input, 1.5x for output';

@@ -1,0 +1,170 @@
+-- name: profiles_for_items
+-- What the judge needs of the people of one batch, and no more.
+SELECT p.candidate_id, p.profile, p.snapshot_hash
+  FROM candidate_profiles p
+ WHERE p.org_id = current_org() AND p.candidate_id = ANY(%(candidate_ids)s)
+
+-- name: insert_text
+INSERT INTO screening_texts (org_id, sha256, text) VALUES (current_org(), %(sha256)s, %(text)s)
+ON CONFLICT (org_id, sha256) DO NOTHING
+
+-- name: insert_screening
+-- One result an item, whoever comes first: the constraint, not the code, keeps the second one out.
+INSERT INTO screenings (org_id, run_id, item_id, candidate_id, position_id, version_id, verdict, score, summary,
+                        outcomes, reasons, snapshot_hash, text_sha256, prompt_version, prompt_hash, model, fingerprint,
+                        tokens_in, tokens_cached, tokens_out, cost_usd, latency_ms, raw_answer, asked_by)
+VALUES (current_org(), %(run_id)s, %(item_id)s, %(candidate_id)s, %(position_id)s, %(version_id)s, %(verdict)s,
+        %(score)s, %(summary)s, %(outcomes)s, %(reasons)s, %(snapshot_hash)s, %(text_sha256)s, %(prompt_version)s,
+        %(prompt_hash)s, %(model)s, %(fingerprint)s, %(tokens_in)s, %(tokens_cached)s, %(tokens_out)s, %(cost_usd)s,
+        %(latency_ms)s, %(raw_answer)s, %(asked_by)s)
+ON CONFLICT (item_id) DO NOTHING
+
+-- name: insert_extras
+INSERT INTO screening_extras (screening_id, org_id, met, asked, tags, outcomes, raw_answer, prompt_hash, tokens_in,
+                              tokens_out, cost_usd)
+SELECT s.id, current_org(), %(met)s, %(asked)s, %(tags)s, %(outcomes)s, %(raw_answer)s, %(prompt_hash)s, %(tokens_in)s,
+       %(tokens_out)s, %(cost_usd)s
+  FROM screenings s WHERE s.item_id = %(item_id)s
+ON CONFLICT (screening_id) DO NOTHING
+
+-- name: average_call
+-- What a call to this model has needed lately in this organization; nulls before the first.
+SELECT round(avg(tokens_in))::int, round(avg(tokens_out))::int, count(*)
+  FROM (SELECT tokens_in, tokens_out FROM ledger
+         WHERE org_id = current_org() AND provider = 'openai' AND operation = %(operation)s AND status = 'charged'
+         ORDER BY at DESC LIMIT 500) recent
+
+-- name: source_counts
+-- Of the people asked about: how many there are, have a verdict for this position, failed last time.
+WITH asked AS MATERIALIZED (
+    SELECT m.candidate_id FROM list_members m WHERE m.org_id = current_org() AND m.list_id = %(list_id)s::uuid
+    UNION
+    SELECT c.id FROM candidates c WHERE c.org_id = current_org() AND c.id = ANY(%(candidate_ids)s::bigint[])
+)
+SELECT count(*) AS people,
+       count(*) FILTER (WHERE s.version_id IS NOT NULL) AS screened,
+       count(*) FILTER (WHERE s.version_id = %(version_id)s) AS screened_with_version,
+       count(*) FILTER (WHERE c.enrichment IN ('none', 'thin')) AS thin
+  FROM asked a
+  JOIN candidates c ON c.id = a.candidate_id
+  LEFT JOIN LATERAL (SELECT s.version_id FROM screenings s
+                      WHERE s.position_id = %(position_id)s AND s.candidate_id = a.candidate_id
+                      ORDER BY s.id DESC LIMIT 1) s ON true
+
+-- name: pick_candidates
+-- The people a run is about, in the list's order: all of them, or those without a verdict for this version.
+-- Somebody whose last attempt failed has no verdict and is picked.
+SELECT a.candidate_id
+  FROM (SELECT m.candidate_id, m.position FROM list_members m
+         WHERE m.org_id = current_org() AND m.list_id = %(list_id)s::uuid
+        UNION ALL
+        SELECT c.id, c.id FROM candidates c
+         WHERE c.org_id = current_org() AND c.id = ANY(%(candidate_ids)s::bigint[])) a
+ WHERE NOT %(only_missing)s OR NOT EXISTS (
+       SELECT 1 FROM screenings s WHERE s.candidate_id = a.candidate_id AND s.version_id = %(version_id)s)
+ ORDER BY a.position, a.candidate_id
+ LIMIT %(limit)s
+
+-- name: result_counts
+-- How the people in view stand: by effective verdict, and by state where there is none.
+WITH scope AS MATERIALIZED (
+    SELECT m.candidate_id FROM list_members m WHERE m.org_id = current_org() AND m.list_id = %(list_id)s::uuid
+    UNION
+    SELECT s.candidate_id FROM screenings s
+     WHERE %(list_id)s::uuid IS NULL AND s.org_id = current_org() AND s.position_id = %(position_id)s
+    UNION
+    SELECT i.candidate_id FROM run_items i JOIN runs r ON r.id = i.run_id
+      JOIN position_versions v ON v.id = r.version_id
+     WHERE %(list_id)s::uuid IS NULL AND i.org_id = current_org() AND v.position_id = %(position_id)s
+       AND r.kind = 'screening'
+)
+SELECT coalesce(o.verdict, s.verdict,
+                CASE WHEN i.state IN ('failed', 'refused', 'skipped', 'unknown') THEN i.state
+                     WHEN i.state IN ('waiting', 'claimed', 'sent') THEN 'waiting' ELSE 'none' END) AS standing,
+       count(*)
+  FROM scope a
+  LEFT JOIN LATERAL (SELECT s.id, s.verdict, s.item_id FROM screenings s
+                      WHERE s.position_id = %(position_id)s AND s.candidate_id = a.candidate_id
+                      ORDER BY s.id DESC LIMIT 1) s ON true
+  LEFT JOIN LATERAL (SELECT o.verdict FROM overrides o
+                      WHERE o.screening_id = s.id AND o.undone_at IS NULL ORDER BY o.id DESC LIMIT 1) o ON true
+  LEFT JOIN LATERAL (SELECT i.state FROM run_items i JOIN runs r ON r.id = i.run_id
+                      JOIN position_versions v ON v.id = r.version_id
+                      WHERE s.id IS NULL AND i.candidate_id = a.candidate_id AND v.position_id = %(position_id)s
+                      ORDER BY i.id DESC LIMIT 1) i ON true
+ GROUP BY standing
+
+-- name: results
+-- One page of people with their newest verdict for a position, best first; the id makes the order complete.
+WITH scope AS MATERIALIZED (
+    SELECT m.candidate_id FROM list_members m WHERE m.org_id = current_org() AND m.list_id = %(list_id)s::uuid
+    UNION
+    SELECT s.candidate_id FROM screenings s
+     WHERE %(list_id)s::uuid IS NULL AND s.org_id = current_org() AND s.position_id = %(position_id)s
+    UNION
+    SELECT i.candidate_id FROM run_items i JOIN runs r ON r.id = i.run_id
+      JOIN position_versions v ON v.id = r.version_id
+     WHERE %(list_id)s::uuid IS NULL AND i.org_id = current_org() AND v.position_id = %(position_id)s
+       AND r.kind = 'screening'
+)
+SELECT c.id AS candidate_id, c.full_name, c.title, c.company, c.location, c.email, c.profile_url,
+       s.id AS screening_id, s.verdict AS model_verdict, s.score, s.summary, s.reasons, v.number AS version_number,
+       s.created_at AS screened_at, o.id AS override_id, o.verdict AS override_verdict, o.reason AS override_reason,
+       ou.name AS override_by, e.met AS extras_met, e.asked AS extras_asked, e.tags AS extras_tags,
+       i.run_id, i.state AS item_state, i.reason AS item_reason,
+       coalesce(o.verdict, s.verdict,
+                CASE WHEN i.state IN ('failed', 'refused', 'skipped', 'unknown') THEN i.state
+                     WHEN i.state IN ('waiting', 'claimed', 'sent') THEN 'waiting' ELSE 'none' END) AS standing
+  FROM scope a
+  JOIN candidates c ON c.id = a.candidate_id
+  LEFT JOIN LATERAL (SELECT s.* FROM screenings s
+                      WHERE s.position_id = %(position_id)s AND s.candidate_id = a.candidate_id
+                      ORDER BY s.id DESC LIMIT 1) s ON true
+  LEFT JOIN position_versions v ON v.id = s.version_id
+  LEFT JOIN screening_extras e ON e.screening_id = s.id
+  LEFT JOIN LATERAL (SELECT o.* FROM overrides o
+                      WHERE o.screening_id = s.id AND o.undone_at IS NULL ORDER BY o.id DESC LIMIT 1) o ON true
+  LEFT JOIN users ou ON ou.id = o.user_id
+  LEFT JOIN LATERAL (SELECT i.run_id, i.state, i.reason FROM run_items i JOIN runs r ON r.id = i.run_id
+                      JOIN position_versions p ON p.id = r.version_id
+                      WHERE s.id IS NULL AND i.candidate_id = a.candidate_id AND p.position_id = %(position_id)s
+                      ORDER BY i.id DESC LIMIT 1) i ON true
+ WHERE %(standings)s::text[] IS NULL OR coalesce(o.verdict, s.verdict,
+                CASE WHEN i.state IN ('failed', 'refused', 'skipped', 'unknown') THEN i.state
+                     WHEN i.state IN ('waiting', 'claimed', 'sent') THEN 'waiting' ELSE 'none' END) = ANY(%(standings)s)
+ ORDER BY array_position(ARRAY['GO', 'MAYBE', 'NO GO'], coalesce(o.verdict, s.verdict)) NULLS LAST,
+          s.score DESC NULLS LAST, e.met DESC NULLS LAST, c.id
+ LIMIT %(limit)s OFFSET %(offset)s
+
+-- name: find_screening
+-- Everything one verdict is defended with.
+SELECT s.id, s.candidate_id, c.full_name, c.title AS candidate_title, c.company, c.profile_url, s.position_id, s.version_id,
+       v.number AS version_number, p.title AS position_title, s.run_id, s.verdict, s.score, s.summary, s.outcomes,
+       s.reasons, encode(s.snapshot_hash, 'hex') AS snapshot_hash, encode(s.text_sha256, 'hex') AS text_sha256,
+       t.text AS sent_text, s.prompt_version, encode(s.prompt_hash, 'hex') AS prompt_hash, s.model, s.fingerprint,
+       s.tokens_in, s.tokens_cached, s.tokens_out, s.cost_usd, s.latency_ms, s.raw_answer, u.name AS asked_by_name,
+       s.created_at, e.met AS extras_met, e.asked AS extras_asked, e.tags AS extras_tags, e.outcomes AS extras_outcomes
+  FROM screenings s
+  JOIN candidates c ON c.id = s.candidate_id
+  JOIN positions p ON p.id = s.position_id
+  JOIN position_versions v ON v.id = s.version_id
+  JOIN screening_texts t ON t.org_id = s.org_id AND t.sha256 = s.text_sha256
+  JOIN users u ON u.id = s.asked_by
+  LEFT JOIN screening_extras e ON e.screening_id = s.id
+ WHERE s.id = %(screening_id)s
+
+-- name: overrides_of
+SELECT o.id, o.verdict, o.reason, u.name AS by_name, o.at, o.undone_at
+  FROM overrides o JOIN users u ON u.id = o.user_id
+ WHERE o.screening_id = %(screening_id)s ORDER BY o.id DESC
+
+-- name: insert_override
+INSERT INTO overrides (org_id, screening_id, verdict, reason, user_id)
+SELECT current_org(), s.id, %(verdict)s, %(reason)s, %(user_id)s FROM screenings s WHERE s.id = %(screening_id)s
+RETURNING id
+
+-- name: undo_override
+-- Undone, not removed: what somebody once decided stays readable.
+UPDATE overrides SET undone_at = now()
+ WHERE id = %(override_id)s AND user_id = %(user_id)s AND undone_at IS NULL
+RETURNING screening_id

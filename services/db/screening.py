@@ -1,0 +1,265 @@
+"""Screenings: the texts that were sent, the verdicts, the extras, and what people decided instead."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
+
+from services.db.candidate_rows import profile_from_json
+from services.db.pool import Tx
+from services.db.sql import queries
+from services.domain.profiles import Profile
+
+Q = queries("screening")
+
+
+@dataclass(frozen=True)
+class StoredProfile:
+    """A person's profile and the hash of exactly that content."""
+
+    candidate_id: int
+    profile: Profile
+    snapshot_hash: bytes
+
+
+@dataclass(frozen=True)
+class NewScreening:
+    """One verdict with everything that defends it; hashes are SHA-256, `latency_ms` the provider's."""
+
+    run_id: UUID
+    item_id: int
+    candidate_id: int
+    position_id: UUID
+    version_id: UUID
+    verdict: str
+    score: int
+    summary: str
+    outcomes: Sequence[Mapping[str, Any]]
+    reasons: Sequence[str]
+    snapshot_hash: bytes
+    text_sha256: bytes
+    prompt_version: str
+    prompt_hash: bytes
+    model: str
+    fingerprint: str
+    tokens_in: int
+    tokens_cached: int
+    tokens_out: int
+    cost_usd: Decimal | None
+    latency_ms: int
+    raw_answer: str
+    asked_by: UUID
+
+
+@dataclass(frozen=True)
+class NewExtras:
+    """The nice-to-haves that one person shows."""
+
+    item_id: int
+    met: int
+    asked: int
+    tags: Sequence[str]
+    outcomes: Sequence[Mapping[str, Any]]
+    raw_answer: str
+    prompt_hash: bytes
+    tokens_in: int
+    tokens_out: int
+    cost_usd: Decimal | None
+
+
+@dataclass(frozen=True)
+class SourceCounts:
+    """The people a run could be about, counted."""
+
+    people: int
+    screened: int
+    screened_with_version: int
+    thin: int
+
+
+@dataclass(frozen=True)
+class ResultRow:
+    """One person in the results of a position; `standing` is the verdict that counts, or why there is none."""
+
+    candidate_id: int
+    full_name: str
+    title: str
+    company: str
+    location: str
+    email: str
+    profile_url: str
+    screening_id: int | None
+    model_verdict: str | None
+    score: int | None
+    summary: str | None
+    reasons: list[str] | None
+    version_number: int | None
+    screened_at: datetime | None
+    override_id: int | None
+    override_verdict: str | None
+    override_reason: str | None
+    override_by: str | None
+    extras_met: int | None
+    extras_asked: int | None
+    extras_tags: list[str] | None
+    run_id: UUID | None
+    item_state: str | None
+    item_reason: str | None
+    standing: str
+
+
+@dataclass(frozen=True)
+class ScreeningRow:
+    """Everything one verdict is defended with."""
+
+    id: int
+    candidate_id: int
+    full_name: str
+    candidate_title: str
+    company: str
+    profile_url: str
+    position_id: UUID
+    version_id: UUID
+    version_number: int
+    position_title: str
+    run_id: UUID
+    verdict: str
+    score: int
+    summary: str
+    outcomes: list[dict[str, Any]]
+    reasons: list[str]
+    snapshot_hash: str
+    text_sha256: str
+    sent_text: str
+    prompt_version: str
+    prompt_hash: str
+    model: str
+    fingerprint: str
+    tokens_in: int
+    tokens_cached: int
+    tokens_out: int
+    cost_usd: Decimal | None
+    latency_ms: int
+    raw_answer: str
+    asked_by_name: str
+    created_at: datetime
+    extras_met: int | None
+    extras_asked: int | None
+    extras_tags: list[str] | None
+    extras_outcomes: list[dict[str, Any]] | None
+
+
+@dataclass(frozen=True)
+class OverrideRow:
+    """One decision of a person about a verdict."""
+
+    id: int
+    verdict: str
+    reason: str
+    by_name: str
+    at: datetime
+    undone_at: datetime | None
+
+
+def profiles_for_items(tx: Tx, candidate_ids: Sequence[int]) -> dict[int, StoredProfile]:
+    rows = tx.execute(Q["profiles_for_items"], {"candidate_ids": list(candidate_ids)}).fetchall()
+    return {row[0]: StoredProfile(row[0], profile_from_json(row[1]), row[2]) for row in rows}
+
+
+def insert_screenings(tx: Tx, texts: Mapping[bytes, str], screenings: Sequence[NewScreening]) -> None:
+    """Store verdicts and the texts they rest on, by hash; what is there already stays as it is."""
+    with tx.cursor() as cursor:
+        # Always in one order, so that two runs that store the same texts cannot wait for each other.
+        cursor.executemany(Q["insert_text"], [{"sha256": key, "text": texts[key]} for key in sorted(texts)])
+        cursor.executemany(
+            Q["insert_screening"],
+            [vars(s) | {"outcomes": Jsonb(s.outcomes), "reasons": Jsonb(s.reasons)} for s in screenings],
+        )
+
+
+def insert_extras(tx: Tx, extras: Sequence[NewExtras]) -> None:
+    with tx.cursor() as cursor:
+        cursor.executemany(
+            Q["insert_extras"],
+            [vars(e) | {"outcomes": Jsonb(e.outcomes), "tags": list(e.tags)} for e in extras],
+        )
+
+
+def average_call(tx: Tx, operation: str) -> tuple[int, int] | None:
+    """Average tokens in and out of this organization's latest calls, or None before the first."""
+    row = tx.execute(Q["average_call"], {"operation": operation}).fetchone()
+    return (row[0], row[1]) if row and row[2] else None
+
+
+def source_counts(
+    tx: Tx, position_id: UUID, version_id: UUID, list_id: UUID | None, candidate_ids: Sequence[int]
+) -> SourceCounts:
+    parameters = {
+        "position_id": position_id,
+        "version_id": version_id,
+        "list_id": list_id,
+        "candidate_ids": list(candidate_ids),
+    }
+    with tx.cursor(row_factory=class_row(SourceCounts)) as cursor:
+        found = cursor.execute(Q["source_counts"], parameters).fetchone()
+    assert found is not None  # an aggregate without GROUP BY always has one row
+    return found
+
+
+def pick_candidates(
+    tx: Tx, version_id: UUID, list_id: UUID | None, candidate_ids: Sequence[int], only_missing: bool, limit: int | None
+) -> list[int]:
+    parameters = {
+        "version_id": version_id,
+        "list_id": list_id,
+        "candidate_ids": list(candidate_ids),
+        "only_missing": only_missing,
+        "limit": limit,
+    }
+    return [row[0] for row in tx.execute(Q["pick_candidates"], parameters).fetchall()]
+
+
+def result_counts(tx: Tx, position_id: UUID, list_id: UUID | None) -> dict[str, int]:
+    parameters = {"position_id": position_id, "list_id": list_id}
+    return {row[0]: row[1] for row in tx.execute(Q["result_counts"], parameters).fetchall()}
+
+
+def results(
+    tx: Tx, position_id: UUID, list_id: UUID | None, standings: Sequence[str] | None, limit: int, offset: int
+) -> list[ResultRow]:
+    parameters = {
+        "position_id": position_id,
+        "list_id": list_id,
+        "standings": list(standings) if standings is not None else None,
+        "limit": limit,
+        "offset": offset,
+    }
+    with tx.cursor(row_factory=class_row(ResultRow)) as cursor:
+        return cursor.execute(Q["results"], parameters).fetchall()
+
+
+def find_screening(tx: Tx, screening_id: int) -> ScreeningRow | None:
+    with tx.cursor(row_factory=class_row(ScreeningRow)) as cursor:
+        return cursor.execute(Q["find_screening"], {"screening_id": screening_id}).fetchone()
+
+
+def overrides_of(tx: Tx, screening_id: int) -> list[OverrideRow]:
+    with tx.cursor(row_factory=class_row(OverrideRow)) as cursor:
+        return cursor.execute(Q["overrides_of"], {"screening_id": screening_id}).fetchall()
+
+
+def insert_override(tx: Tx, screening_id: int, verdict: str, reason: str, user_id: UUID) -> int | None:
+    parameters = {"screening_id": screening_id, "verdict": verdict, "reason": reason, "user_id": user_id}
+    row = tx.execute(Q["insert_override"], parameters).fetchone()
+    return row[0] if row else None
+
+
+def undo_override(tx: Tx, override_id: int, user_id: UUID) -> int | None:
+    """Undo a decision of this user; the screening it was about, or None if there is nothing to undo."""
+    row = tx.execute(Q["undo_override"], {"override_id": override_id, "user_id": user_id}).fetchone()
+    return row[0] if row else None
