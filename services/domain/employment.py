@@ -18,9 +18,7 @@ EARLY_CAREER_MONTHS = 36
 LONG_AGO_MONTHS = 120
 UNSTABLE_FROM_STINTS = 3
 
-_INTERNSHIP = re.compile(
-    r"(?<![^\W_])(?:intern|internship|trainee|apprentice|student)(?![^\W_])", re.IGNORECASE
-)
+_INTERNSHIP = re.compile(r"(?<![^\W_])(?:intern|internship|trainee|apprentice|student)(?![^\W_])", re.IGNORECASE)
 # "Board" alone would catch people who design circuit boards.
 _SIDE_ROLE = re.compile(
     r"(?<![^\W_])(?:advis[oe]r|advisory|mentor|volunteer|investor"
@@ -217,9 +215,7 @@ def tenure_at(company: str, tenures: Iterable[CompanyTenure]) -> CompanyTenure |
 
 def current_role(roles: Iterable[Role], as_of: Month) -> Role | None:
     """The one role that display, filters and screening call current (The current role)."""
-    held = [
-        role for role in roles if is_current(role, as_of) and (role.title.strip() or role.company.strip())
-    ]
+    held = [role for role in roles if is_current(role, as_of) and (role.title.strip() or role.company.strip())]
     civilian = [role for role in held if not is_military(role)] or held
     main = [role for role in civilian if not _SIDE_ROLE.search(role.title)] or civilian
     # max keeps the first of equals: ties stay in the source's order.
@@ -237,15 +233,9 @@ def is_internship(role: Role) -> bool:
 def short_stints(roles: Sequence[Role], as_of: Month) -> tuple[CompanyTenure, ...]:
     """Companies that were left within a year and count against stability (Short stints)."""
     civilian = [role for role in roles if not is_military(role)]
-    starts = [
-        start
-        for role in civilian
-        if not is_internship(role) and (start := parse_month(role.start)) is not None
-    ]
+    starts = [start for role in civilian if not is_internship(role) and (start := parse_month(role.start)) is not None]
     career_start = min(starts, default=None)
-    return tuple(
-        tenure for tenure in company_tenures(civilian, as_of) if _is_short_stint(tenure, career_start, as_of)
-    )
+    return tuple(tenure for tenure in company_tenures(civilian, as_of) if _is_short_stint(tenure, career_start, as_of))
 
 
 def _is_short_stint(tenure: CompanyTenure, career_start: Month | None, as_of: Month) -> bool:

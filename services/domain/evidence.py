@@ -96,8 +96,11 @@ def _label_length(line: str) -> int:
 
 
 def _is_whole_item(wanted: str, text: str) -> bool:
+    """Whether the quote is an item of a list such as the skills, with or without the list's label."""
     for line in text.splitlines():
         label, _, items = line.partition(": ")
-        if label in LISTS and wanted and wanted in items.split(ITEM_SEPARATOR):
-            return True
+        if label in LISTS and wanted in line:
+            item = wanted.removeprefix(f"{label}: ")
+            if item and item in items.split(ITEM_SEPARATOR):
+                return True
     return False
