@@ -270,7 +270,8 @@ def _grant(account: Account, policy: Policy, agent: str, mine: list[Waiting], no
         if _ready_at(account, policy, costs, ahead, calls_ahead, now) > now:
             break
         slots = {name: account.meters[name].take(cost, now) for name, cost in costs.items() if cost}
-        account.agents[agent].open_calls += 1
+        if policy.concurrency is not None:
+            account.agents[agent].open_calls += 1
         account.shares.charge(row.lane, share_of(costs))
         grants.append(Grant(row.lane, costs, slots))
         told[id(row)] -= 1

@@ -113,6 +113,9 @@ class Desk:
         times = []
         if self._come_back_at is not None and (self.queues or self._pauses or self._history is not None):
             times.append(self._come_back_at)
+        unheard = self._unanswered
+        if unheard is not None and (unheard.pauses or unheard.adjustments or unheard.lessons):
+            times.append(self._last_exchange_at)
         if self._news_since is not None:
             times.append(self._news_since + NEWS_KEPT_SECONDS)
         if self.policy.concurrency is not None and (self.open_calls or self._tells_open_calls):

@@ -8,6 +8,7 @@ so idleness earns no credit. docs/decisions/limiter.md, Fair lanes.
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import count
 
 from ratelimit.policy import Lane
 
@@ -84,17 +85,24 @@ class Shares:
             for user, received in list(shares.users.items()):
                 if received <= shares.now and (name, user) not in busy:
                     del shares.users[user]
-            if not shares.users and shares.received <= self.now and name not in busy_organizations:
+            if shares.received <= self.now and name not in busy_organizations:
                 del self.organizations[name]
 
     def fair_order(self, waiting: Iterable[Waiting], share_of: "ShareOf") -> Iterator[tuple[Waiting, int]]:
-        """All calls that wait, in the order of a fair service: (whose, which of its calls)."""
+        """All calls that wait, in the order of a fair service: (whose, which of its calls).
+
+        Between equals, whoever was served longest ago goes first.
+        """
         lanes: dict[str, dict[str, deque[tuple[Waiting, int]]]] = {}
         for row in sorted(waiting, key=lambda row: row.since):
             users = lanes.setdefault(row.lane.organization, {})
             users.setdefault(row.lane.user, deque()).append((row, 0))
-        received = {name: self.organizations[name].received for name in lanes}
-        user_received = {name: dict(self.organizations[name].users) for name in lanes}
+        turns = count()
+        received = {name: (self.organizations[name].received, next(turns)) for name in lanes}
+        user_received = {
+            name: {user: (self.organizations[name].users[user], next(turns)) for user in users}
+            for name, users in lanes.items()
+        }
         while lanes:
             organization = min(lanes, key=received.__getitem__)
             users, shares = lanes[organization], user_received[organization]
@@ -102,8 +110,11 @@ class Shares:
             row, index = users[user].popleft()
             yield row, index
             share = share_of(row.costs_of(index))
-            received[organization] += share / row.lane.organization_weight
-            shares[user] += share / row.lane.weight
+            received[organization] = (
+                received[organization][0] + share / row.lane.organization_weight,
+                next(turns),
+            )
+            shares[user] = (shares[user][0] + share / row.lane.weight, next(turns))
             if index + 1 < row.count:
                 users[user].append((row, index + 1))
             elif not users[user]:

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 from uuid import uuid4
 
@@ -31,13 +32,15 @@ BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS boot (id TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS account (
-  key TEXT PRIMARY KEY, head TEXT NOT NULL, log BLOB NOT NULL, means_nothing_after REAL
+  key TEXT PRIMARY KEY, version TEXT NOT NULL, head TEXT NOT NULL, log BLOB NOT NULL, means_nothing_after REAL
 );
 """
+READ_VERSION = "SELECT version FROM account WHERE key = ?"
 READ = "SELECT head, log FROM account WHERE key = ?"
 WRITE = (
-    "INSERT INTO account (key, head, log, means_nothing_after) VALUES (?, ?, ?, ?) ON CONFLICT (key) DO UPDATE "
-    "SET head = excluded.head, log = excluded.log, means_nothing_after = excluded.means_nothing_after"
+    "INSERT INTO account (key, version, head, log, means_nothing_after) VALUES (?, ?, ?, ?, ?) "
+    "ON CONFLICT (key) DO UPDATE SET version = excluded.version, head = excluded.head, log = excluded.log, "
+    "means_nothing_after = excluded.means_nothing_after"
 )
 
 
@@ -63,6 +66,9 @@ class LocalStore:
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
         self._identity: tuple[int, int] | None = None
+        self._writer = uuid4().hex
+        self._versions = count()
+        self._written: dict[str, tuple[str, Account]] = {}
         self._pid = os.getpid()
         self._of_the_parent: list[sqlite3.Connection] = []
         self._until_tidy = TIDY_EVERY_EXCHANGES
@@ -75,9 +81,12 @@ class LocalStore:
                 account = open_account(uuid4().hex, policy, now, message.has_no_past)
             reply = exchange(account, policy, message, now)
             ends = means_nothing_after(account, policy) if message.has_no_past else None
-            connection.execute(WRITE, (policy.key, *pack(account), ends))
+            version = f"{self._writer}-{next(self._versions)}"
+            connection.execute(WRITE, (policy.key, version, *pack(account), ends))
             self._tidy(connection, now)
-            return reply
+            written = (version, account)
+        self._written[policy.key] = written
+        return reply
 
     def picture(self, policy: Policy) -> LimiterState:
         with self._transaction("BEGIN") as connection:
@@ -90,6 +99,10 @@ class LocalStore:
             self._disconnect()
 
     def _read(self, connection: sqlite3.Connection, policy: Policy) -> Account | None:
+        """The account as it stands; what this very store wrote last need not be unpacked again."""
+        version, account = self._written.pop(policy.key, (None, None))
+        if version is not None and connection.execute(READ_VERSION, (policy.key,)).fetchone() == (version,):
+            return account
         row = connection.execute(READ, (policy.key,)).fetchone()
         if row is None:
             return None
@@ -142,6 +155,7 @@ class LocalStore:
     def _leave_parents_connection(self) -> None:
         if self._pid != os.getpid():
             self._pid, self._lock = os.getpid(), threading.Lock()
+            self._writer, self._written = uuid4().hex, {}
             if self._connection is not None:
                 self._of_the_parent.append(self._connection)
             self._connection = None

@@ -12,6 +12,8 @@ from ratelimit.window import Meter
 
 FORMAT = 1
 
+_encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
+
 
 class UnreadableRecord(Exception):
     """The stored bytes are no account of this format."""
@@ -60,7 +62,7 @@ def pack(account: Account) -> tuple[str, bytes]:
             account.release_interval,
         ],
     }
-    return json.dumps(head, separators=(",", ":")), bytes(log)
+    return _encode(head), bytes(log)
 
 
 def unpack(head_text: str, log: bytes) -> Account:
