@@ -37,6 +37,7 @@ _HITS = (
     ("5+ years", '"5 years"'),
     ("C++17", "c++17"),
     ("C++17", "c++*"),
+    ("C++_17", "c++"),
     ("C++17", "c++1*"),
     ("C++17", "17"),
     ("Java+Spring", "spring"),
@@ -130,6 +131,7 @@ _OVER_FIELDS = (
     QueryCase((" ".join(f"w{n}" for n in range(20_000)),), "w19999", hits=True),
     QueryCase((" ".join(f"w{n}" for n in range(20_000)),), '"w19998 w19999"', hits=False),
     QueryCase((" ".join(f"w{n}" for n in range(20_000)),), '"w16380 w19999"', hits=False),
+    QueryCase((" ".join(f"w{n}" for n in range(20_000)),), '"w16381 w19999"', hits=False),
     QueryCase((" ".join(f"w{n}" for n in range(20_000)),), '"w16379 w16380"', hits=True),
     QueryCase(("x" * 5000,), "x" * 1900, hits=True),
 )

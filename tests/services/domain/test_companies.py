@@ -50,6 +50,8 @@ def test_two_spellings_of_one_company_match(one: str, other: str):
         ("Cloud Bank Israel", "Cloud"),
         ("X Y", "XY"),
         ("HP Fern", "HP"),
+        ("A B Fern", "A B"),
+        ("Fern A B", "A B"),
         ("", ""),
         ("  ", "Bluefern"),
         ("™", "®"),

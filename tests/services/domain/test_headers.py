@@ -175,6 +175,12 @@ def test_the_address_column_is_chosen_for_each_row_and_not_for_the_file():
     assert (first.url.slug, second.url.slug) == ("mira-oban", "noa-fern")
 
 
+def test_of_two_filled_columns_the_better_known_header_wins_wherever_it_stands():
+    person = person_of({"url": MIRA, "Position": "Lead", "title": "Engineer", "current_title": "Principal"})
+    assert person.profile.title == "Principal"
+    assert person_of({"url": MIRA, "Position": "Lead", "title": "Engineer"}).profile.title == "Engineer"
+
+
 def test_every_further_address_of_a_row_becomes_an_alias():
     person = person_of(
         {

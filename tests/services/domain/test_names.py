@@ -23,6 +23,7 @@ from services.domain.names import PersonName, complete_name, fold, name_key, sam
         ("מִירָה", "מירה"),
         ("𝐌𝐢𝐫𝐚 Oban", "mira oban"),
         ("हिन्दी", "हिन्दी"),
+        ("がん", "がん"),
         ("🚀", ""),
         ("", ""),
     ],
