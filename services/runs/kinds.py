@@ -33,13 +33,13 @@ class RunOrder:
 
 @dataclass(frozen=True)
 class ClaimedItem:
-    """One item this drive holds."""
+    """One item this drive holds; `unknowns` counts earlier calls for it whose outcome nobody knows."""
 
     item_id: int
     candidate_id: int | None
     position: int
     attempts: int
-    stage: int = 1
+    unknowns: int = 0
     carried: Mapping[str, Any] | None = None
 
 

@@ -1,0 +1,385 @@
+"""Runs, their items and history, and the guarded steps by which one is driven."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from psycopg.rows import class_row, kwargs_row
+from psycopg.types.json import Jsonb
+
+from services.db.pool import Tx
+from services.db.sql import queries
+from services.domain.runs import ItemState, ReceiptLine, RunEvent, RunItem, RunKind, RunProgress, RunState
+
+Q = queries("runs")
+
+
+@dataclass(frozen=True)
+class NewRun:
+    """What is written when a run is opened."""
+
+    user_id: UUID
+    kind: str
+    title: str
+    version_id: UUID | None
+    list_id: UUID | None
+    retry_of: UUID | None
+    start_token: UUID | None
+    parameters: Mapping[str, Any]
+    cap_usd: Decimal | None
+    estimate_usd: Decimal | None
+    estimate_calls: int | None
+
+
+@dataclass(frozen=True)
+class LockedRun:
+    """A run whose row this transaction holds."""
+
+    user_id: UUID
+    state: str
+    pause_reason: str
+    is_driven: bool
+    kind: str
+    title: str
+    version_id: UUID | None
+    list_id: UUID | None
+    parameters: Mapping[str, Any]
+    cap_usd: Decimal | None
+
+
+@dataclass(frozen=True)
+class TakenRun:
+    """The run as whoever took its wheel finds it; `live_runs` counts all that are driven now, this one too."""
+
+    run_id: UUID
+    org_id: UUID
+    user_id: UUID
+    kind: str
+    state: str
+    version_id: UUID | None
+    list_id: UUID | None
+    parameters: Mapping[str, Any]
+    cap_usd: Decimal | None
+    cost_usd: Decimal
+    unknown_usd: Decimal
+    items: int
+    settled: int
+    fence: int
+    live_runs: int
+
+
+@dataclass(frozen=True)
+class ClaimedRow:
+    """One item, claimed."""
+
+    item_id: int
+    candidate_id: int | None
+    position: int
+    attempts: int
+    unknowns: int
+    carried: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True)
+class LostCalls:
+    """What became of the items that earlier drives left open."""
+
+    returned: int
+    unknown: int
+    dead: int
+
+
+@dataclass(frozen=True)
+class ItemsLeft:
+    """Whether anything is still open, and in how many seconds the next retry is due (None: none waits)."""
+
+    any_open: bool
+    due_in_seconds: float | None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One intent, before its call."""
+
+    id: UUID
+    item_id: int
+    provider: str
+    operation: str
+    request_hash: str
+    reserved_usd: Decimal
+    costs: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Unworked:
+    """One item that ends without a call."""
+
+    item_id: int
+    state: str
+    reason_code: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class SettledCall:
+    """How one call ended: its intent, its item and, if `status` is set, its ledger row."""
+
+    intent_id: UUID
+    intent_state: str
+    item_id: int
+    item_state: str
+    reason_code: str
+    reason: str
+    attempts: int
+    unknowns: int = 0
+    carried: Mapping[str, Any] | None = None
+    wait_seconds: float | None = None
+    status: str | None = None
+    model: str = ""
+    requested: int = 1
+    fulfilled: int = 0
+    credits: Decimal = Decimal(0)
+    tokens_in: int = 0
+    tokens_cached: int = 0
+    tokens_out: int = 0
+    cost_usd: Decimal | None = Decimal(0)
+    error_code: str = ""
+    duration_ms: int = 0
+    provider_request_id: str = ""
+    detail: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What is added to a run's counters."""
+
+    done: int = 0
+    failed: int = 0
+    refused: int = 0
+    skipped: int = 0
+    unknown: int = 0
+    cost_usd: Decimal = Decimal(0)
+    unknown_usd: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True)
+class DriveRow:
+    """What is known of one drive."""
+
+    run_id: UUID
+    outcome: str
+    has_ended: bool
+    run_has_ended: bool
+
+
+def rows_as_json(rows: Sequence[Any]) -> Jsonb:
+    """Records as one JSON parameter; Decimals and UUIDs travel as text, which PostgreSQL reads exactly."""
+    return Jsonb([vars(row) for row in rows], dumps=lambda value: json.dumps(value, default=str))
+
+
+def insert_run(tx: Tx, run: NewRun) -> UUID | None:
+    """The new run's id, or None if its start token was used before."""
+    values = asdict(run) | {"parameters": Jsonb(run.parameters)}
+    row = tx.execute(Q["insert_run"], values).fetchone()
+    return row[0] if row else None
+
+
+def run_started_with(tx: Tx, start_token: UUID, user_id: UUID) -> tuple[UUID, UUID] | None:
+    row = tx.execute(Q["run_started_with"], {"start_token": start_token, "user_id": user_id}).fetchone()
+    return (row[0], row[1]) if row else None
+
+
+def insert_items_of_candidates(tx: Tx, run_id: UUID, candidate_ids: Sequence[int]) -> int:
+    values = {"run_id": run_id, "candidate_ids": list(candidate_ids)}
+    return tx.execute(Q["insert_items_of_candidates"], values).rowcount
+
+
+def insert_items_of_list(tx: Tx, run_id: UUID, list_id: UUID) -> int:
+    return tx.execute(Q["insert_items_of_list"], {"run_id": run_id, "list_id": list_id}).rowcount
+
+
+def insert_items_to_retry(tx: Tx, run_id: UUID, retry_of: UUID, states: Sequence[ItemState]) -> int:
+    values = {"run_id": run_id, "retry_of": retry_of, "states": [str(state) for state in states]}
+    return tx.execute(Q["insert_items_to_retry"], values).rowcount
+
+
+def count_items(tx: Tx, run_id: UUID, items: int) -> None:
+    tx.execute(Q["count_items"], {"run_id": run_id, "items": items})
+
+
+def insert_drive(tx: Tx, run_id: UUID, started_by: str) -> UUID:
+    row = tx.execute(Q["insert_drive"], {"run_id": run_id, "started_by": started_by}).fetchone()
+    if row is None:
+        raise LookupError("an inserted drive has an id")
+    drive_id: UUID = row[0]
+    return drive_id
+
+
+def read_progress(**values: Any) -> RunProgress:
+    kind, state = RunKind(values.pop("kind")), RunState(values.pop("state"))
+    return RunProgress(kind=kind, state=state, **values)
+
+
+def read_item(**values: Any) -> RunItem:
+    return RunItem(state=ItemState(values.pop("state")), **values)
+
+
+def find_progress(tx: Tx, run_id: UUID) -> RunProgress | None:
+    with tx.cursor(row_factory=kwargs_row(read_progress)) as cursor:
+        return cursor.execute(Q["find_progress"], {"run_id": run_id}).fetchone()
+
+
+def recent_runs(tx: Tx, user_id: UUID | None, before: datetime | None, limit: int) -> list[RunProgress]:
+    values = {"user_id": user_id, "before": before, "limit": limit}
+    with tx.cursor(row_factory=kwargs_row(read_progress)) as cursor:
+        return cursor.execute(Q["recent_runs"], values).fetchall()
+
+
+def page_of_items(tx: Tx, run_id: UUID, states: Sequence[ItemState] | None, after: int, limit: int) -> list[RunItem]:
+    wanted = None if states is None else [str(state) for state in states]
+    values = {"run_id": run_id, "states": wanted, "after": after, "limit": limit}
+    with tx.cursor(row_factory=kwargs_row(read_item)) as cursor:
+        return cursor.execute(Q["page_of_items"], values).fetchall()
+
+
+def events_of(tx: Tx, run_id: UUID, limit: int) -> list[RunEvent]:
+    with tx.cursor(row_factory=class_row(RunEvent)) as cursor:
+        return cursor.execute(Q["events_of"], {"run_id": run_id, "limit": limit}).fetchall()
+
+
+def receipt_of(tx: Tx, run_id: UUID) -> list[ReceiptLine]:
+    with tx.cursor(row_factory=class_row(ReceiptLine)) as cursor:
+        return cursor.execute(Q["receipt_of"], {"run_id": run_id}).fetchall()
+
+
+def lock_run(tx: Tx, run_id: UUID) -> LockedRun | None:
+    with tx.cursor(row_factory=class_row(LockedRun)) as cursor:
+        return cursor.execute(Q["lock_run"], {"run_id": run_id}).fetchone()
+
+
+def ask_to_stop(tx: Tx, run_id: UUID, user_id: UUID, state: RunState) -> None:
+    tx.execute(Q["ask_to_stop"], {"run_id": run_id, "user_id": user_id, "state": state})
+
+
+def pause_run(tx: Tx, run_id: UUID, reason: str, message: str) -> None:
+    tx.execute(Q["pause_run"], {"run_id": run_id, "reason": reason, "message": message})
+
+
+def resume_run(tx: Tx, run_id: UUID, cap_usd: Decimal | None) -> None:
+    tx.execute(Q["resume_run"], {"run_id": run_id, "cap_usd": cap_usd})
+
+
+def drive_of(tx: Tx, drive_id: UUID) -> DriveRow | None:
+    with tx.cursor(row_factory=class_row(DriveRow)) as cursor:
+        return cursor.execute(Q["drive_of"], {"drive_id": drive_id}).fetchone()
+
+
+def take_wheel(tx: Tx, drive_id: UUID, process: str, lease_seconds: float) -> TakenRun | None:
+    values = {"drive_id": drive_id, "process": process, "lease_seconds": lease_seconds}
+    with tx.cursor(row_factory=class_row(TakenRun)) as cursor:
+        return cursor.execute(Q["take_wheel"], values).fetchone()
+
+
+def close_lost_calls(tx: Tx, run_id: UUID, fence: int, resends: Mapping[str, int]) -> LostCalls:
+    values = {"run_id": run_id, "fence": fence, "resends": Jsonb(dict(resends))}
+    with tx.cursor(row_factory=class_row(LostCalls)) as cursor:
+        row = cursor.execute(Q["close_lost_calls"], values).fetchone()
+    return row or LostCalls(0, 0, 0)
+
+
+def count_suspects(tx: Tx, run_id: UUID) -> int:
+    row = tx.execute(Q["count_suspects"], {"run_id": run_id}).fetchone()
+    return int(row[0]) if row else 0
+
+
+def hold_run(tx: Tx, run_id: UUID, fence: int) -> RunState | None:
+    """Lock the run for this transaction; None if the fence has moved on."""
+    row = tx.execute(Q["hold_run"], {"run_id": run_id, "fence": fence}).fetchone()
+    return RunState(row[0]) if row else None
+
+
+def beat(tx: Tx, run_id: UUID, fence: int, lease_seconds: float, per_minute: float) -> RunState | None:
+    """Lengthen the lease; None if the fence has moved on."""
+    values = {"run_id": run_id, "fence": fence, "lease_seconds": lease_seconds, "per_minute": per_minute}
+    row = tx.execute(Q["beat"], values).fetchone()
+    return RunState(row[0]) if row else None
+
+
+def claim_items(tx: Tx, run_id: UUID, fence: int, batch: int, *, suspects: bool) -> list[ClaimedRow]:
+    values = {"run_id": run_id, "fence": fence, "batch": batch, "suspects": suspects}
+    with tx.cursor(row_factory=class_row(ClaimedRow)) as cursor:
+        rows = cursor.execute(Q["claim_items"], values).fetchall()
+    return sorted(rows, key=lambda row: row.position)
+
+
+def items_left(tx: Tx, run_id: UUID) -> ItemsLeft:
+    with tx.cursor(row_factory=class_row(ItemsLeft)) as cursor:
+        row = cursor.execute(Q["items_left"], {"run_id": run_id}).fetchone()
+    return row or ItemsLeft(any_open=False, due_in_seconds=None)
+
+
+def return_forgotten(tx: Tx, run_id: UUID, fence: int, known: Sequence[int]) -> None:
+    tx.execute(Q["return_forgotten"], {"run_id": run_id, "fence": fence, "known": list(known)})
+
+
+def plan_calls(tx: Tx, run_id: UUID, drive_id: UUID, user_id: UUID, fence: int, plans: Sequence[Plan]) -> None:
+    values = {"run_id": run_id, "drive_id": drive_id, "user_id": user_id, "fence": fence}
+    tx.execute(Q["plan_calls"], values | {"plans": rows_as_json(plans)})
+
+
+def finish_unworked(tx: Tx, fence: int, unworked: Sequence[Unworked]) -> list[str]:
+    """The states given, one for each item that was still this drive's."""
+    rows = tx.execute(Q["finish_unworked"], {"fence": fence, "unworked": rows_as_json(unworked)}).fetchall()
+    return [row[0] for row in rows]
+
+
+def mark_sent(tx: Tx, intent_ids: Sequence[UUID]) -> int:
+    """How many of the intents could be marked."""
+    row = tx.execute(Q["mark_sent"], {"intent_ids": list(intent_ids)}).fetchone()
+    return int(row[0]) if row else 0
+
+
+def settle_calls(tx: Tx, calls: Sequence[SettledCall]) -> set[UUID]:
+    """The intents that were closed by this very statement."""
+    return {row[0] for row in tx.execute(Q["settle_calls"], {"calls": rows_as_json(calls)}).fetchall()}
+
+
+def count_outcomes(tx: Tx, run_id: UUID, fence: int, counts: Counts) -> None:
+    tx.execute(Q["count_outcomes"], vars(counts) | {"run_id": run_id, "fence": fence})
+
+
+def return_claimed(tx: Tx, run_id: UUID, fence: int) -> None:
+    tx.execute(Q["return_claimed"], {"run_id": run_id, "fence": fence})
+
+
+def end_run(tx: Tx, run_id: UUID, fence: int, state: RunState, message: str) -> None:
+    tx.execute(Q["end_run"], {"run_id": run_id, "fence": fence, "state": state, "message": message})
+
+
+def end_drive(tx: Tx, run_id: UUID, fence: int, outcome: str) -> None:
+    tx.execute(Q["end_drive"], {"run_id": run_id, "fence": fence, "outcome": outcome})
+
+
+def admit_drive(tx: Tx, drive_id: UUID, most: int, most_per_user: int) -> bool:
+    values = {"drive_id": drive_id, "most": most, "most_per_user": most_per_user}
+    row = tx.execute(Q["admit_drive"], values).fetchone()
+    return bool(row and row[0])
+
+
+def next_drives(tx: Tx, most: int, most_per_user: int, most_starts: int) -> list[UUID]:
+    values = {"most": most, "most_per_user": most_per_user, "most_starts": most_starts}
+    return [row[0] for row in tx.execute(Q["next_drives"], values).fetchall()]
+
+
+def take_sweep(tx: Tx, holder: str, lease_seconds: float) -> int | None:
+    row = tx.execute(Q["take_sweep"], {"holder": holder, "lease_seconds": lease_seconds}).fetchone()
+    return row[0] if row else None
+
+
+def recent_sends(tx: Tx, provider: str, seconds: float) -> list[tuple[float, Mapping[str, int]]]:
+    rows = tx.execute(Q["recent_sends"], {"provider": provider, "seconds": seconds}).fetchall()
+    return [(row[0], row[1]) for row in rows]

@@ -1,0 +1,171 @@
+"""Runs as people see them: their states, how far they are, and what each item came to."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+
+class RunKind(StrEnum):
+    """What a run does to each of its items."""
+
+    SCREENING = "screening"
+    ENRICHMENT = "enrichment"
+    EMAILS = "emails"
+    IMPORT = "import"
+    EXPORT = "export"
+
+
+class RunState(StrEnum):
+    """Where a run stands (docs/run-life.md, States of a run)."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    PAUSED = "paused"
+    STOPPING = "stopping"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    STOPPED = "stopped"
+
+    @property
+    def is_final(self) -> bool:
+        return self in (RunState.SUCCEEDED, RunState.FAILED, RunState.STOPPED)
+
+
+class ItemState(StrEnum):
+    """Where an item stands (docs/run-life.md, States of an item)."""
+
+    WAITING = "waiting"
+    CLAIMED = "claimed"
+    SENT = "sent"
+    DONE = "done"
+    FAILED = "failed"
+    REFUSED = "refused"
+    SKIPPED = "skipped"
+    UNKNOWN = "unknown"
+
+
+RETRIED_STATES = (ItemState.FAILED, ItemState.UNKNOWN)
+"""What "retry failed" takes into its new run: a refusal would be refused again."""
+
+
+@dataclass(frozen=True)
+class StartedRun:
+    """A run that was started, now or by the same form before; `drive_id` is what its driver is started with."""
+
+    run_id: UUID
+    drive_id: UUID
+    items: int
+    is_new: bool = True
+
+
+@dataclass(frozen=True)
+class RunProgress:
+    """Everything a watcher of a run sees; the figures of one instant."""
+
+    run_id: UUID
+    user_id: UUID
+    user_name: str
+    kind: RunKind
+    state: RunState
+    pause_reason: str
+    message: str
+    title: str
+    version_id: UUID | None
+    list_id: UUID | None
+    retry_of: UUID | None
+    items: int
+    done: int
+    failed: int
+    refused: int
+    skipped: int
+    unknown: int
+    per_minute: float
+    cost_usd: Decimal
+    unknown_usd: Decimal
+    cap_usd: Decimal | None
+    estimate_usd: Decimal | None
+    estimate_calls: int | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    is_stalled: bool
+    queue_place: int | None
+
+    @property
+    def settled(self) -> int:
+        return self.done + self.failed + self.refused + self.skipped + self.unknown
+
+    @property
+    def left(self) -> int:
+        return self.items - self.settled
+
+    @property
+    def seconds_left(self) -> float | None:
+        """How long the rest takes at the present pace; None while nobody can say."""
+        if self.state is not RunState.RUNNING or self.per_minute <= 0:
+            return None
+        return self.left / self.per_minute * 60
+
+    @property
+    def can_stop(self) -> bool:
+        return self.state in (RunState.QUEUED, RunState.RUNNING, RunState.PAUSED)
+
+    @property
+    def can_pause(self) -> bool:
+        return self.state in (RunState.QUEUED, RunState.RUNNING)
+
+    @property
+    def can_resume(self) -> bool:
+        return self.state is RunState.PAUSED
+
+    @property
+    def can_retry(self) -> bool:
+        return self.state.is_final and self.failed + self.unknown > 0
+
+
+@dataclass(frozen=True)
+class RunItem:
+    """One item of a run, with the reason if it brought no result."""
+
+    item_id: int
+    position: int
+    candidate_id: int | None
+    full_name: str | None
+    profile_url: str | None
+    state: ItemState
+    attempts: int
+    reason_code: str
+    reason: str
+    settled_at: datetime | None
+
+
+@dataclass(frozen=True)
+class RunEvent:
+    """One line of a run's history."""
+
+    event_id: int
+    event: str
+    detail: Mapping[str, Any]
+    at: datetime
+    user_name: str | None
+
+
+@dataclass(frozen=True)
+class ReceiptLine:
+    """What a run was charged for one kind of call with one outcome."""
+
+    provider: str
+    operation: str
+    model: str
+    status: str
+    calls: int
+    fulfilled: int
+    credits: Decimal
+    tokens_in: int
+    tokens_cached: int
+    tokens_out: int
+    cost_usd: Decimal

@@ -1,0 +1,188 @@
+"""The other stream of a drive's transactions: taking over, claiming and preparing items, and letting go.
+
+Everything here is blocking and runs in a thread. docs/decisions/runs.md, Two streams of transactions.
+"""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from uuid import UUID, uuid4
+
+import structlog
+
+from services.db import runs
+from services.db.pool import Tx
+from services.db.runs import Counts, ItemsLeft, LostCalls, Plan, Unworked
+from services.domain.runs import ItemState, RunState
+from services.errors import Busy
+from services.runs.checkpoints import Checkpoints, Step
+from services.runs.kinds import ClaimedItem, Kind, NotWorked, Prepared, RunOrder
+from services.runs.outcomes import RetryPolicy
+from services.runs.wheel import Wheel, WheelLost
+
+NOT_PREPARED = "An error of ours kept this person from being prepared. The log has the cause."
+NOTHING_DONE = "None of the {items} could be done. Each one below says why."
+
+log = structlog.get_logger(__name__)
+
+
+class Ending(StrEnum):
+    """Why a drive ends."""
+
+    FINISHED = "finished"
+    TOLD = "told"
+    DRAINED = "drained"
+    BUDGET = "budget"
+    PROVIDER = "provider"
+
+
+@dataclass(frozen=True)
+class PlannedCall:
+    """A prepared item with its committed intent."""
+
+    intent_id: UUID
+    prepared: Prepared
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """What one claim brought: the run's state, how many items it took, and the calls they need."""
+
+    state: RunState
+    items: int
+    calls: tuple[PlannedCall, ...] = ()
+
+
+@dataclass(frozen=True)
+class Claims:
+    """Claims items of one run under one wheel."""
+
+    wheel: Wheel
+    kind: Kind
+    order: RunOrder
+    checkpoints: Checkpoints
+
+    def take_over(self, policy: RetryPolicy) -> int:
+        """Settle what earlier drives left open; how many items must now be taken alone."""
+        run = self.wheel.run
+        with self.wheel.database.act_for(run.org_id, run.user_id) as tx:
+            self.wheel.hold(tx)
+            lost = runs.close_lost_calls(tx, run.run_id, run.fence, policy.resends)
+            suspects = runs.count_suspects(tx, run.run_id)
+        if lost != LostCalls(0, 0, 0):
+            log.warning("run.rescued", run_id=str(run.run_id), **vars(lost))
+        return suspects
+
+    def take(self, batch: int, known: Collection[int] | None, *, suspect: bool) -> Claimed:
+        """Claim, prepare and plan. `known` is given after a claim whose answer was lost: all else goes back.
+
+        Raises WheelLost and Busy.
+        """
+        run = self.wheel.run
+        with self.wheel.database.act_for(run.org_id, run.user_id) as tx:
+            state = self.wheel.hold(tx)
+            if state is not RunState.RUNNING:
+                return Claimed(state, 0)
+            if known is not None:
+                runs.return_forgotten(tx, run.run_id, run.fence, list(known))
+            rows = runs.claim_items(tx, run.run_id, run.fence, 1 if suspect else batch, suspects=suspect)
+        self.checkpoints.reached(Step.CLAIMED)
+        items = [ClaimedItem(**vars(row)) for row in rows]
+        return Claimed(state, len(items), tuple(self.plan(items)) if items else ())
+
+    def plan(self, items: Sequence[ClaimedItem]) -> list[PlannedCall]:
+        """Prepare items together; if that fails, each alone, so that one bad item fails alone."""
+        try:
+            return self.plan_together(items, self.kind.prepare)
+        except (WheelLost, Busy):
+            raise
+        except Exception:
+            log.exception("run.prepare.one_by_one", run_id=str(self.order.run_id), items=len(items))
+        return [call for item in items for call in self.plan_alone(item)]
+
+    def plan_alone(self, item: ClaimedItem) -> list[PlannedCall]:
+        try:
+            return self.plan_together([item], self.kind.prepare)
+        except (WheelLost, Busy):
+            raise
+        except Exception:
+            log.exception("run.prepare.failed", run_id=str(self.order.run_id), item_id=item.item_id)
+            return self.plan_together([item], refuse_to_prepare)
+
+    def plan_together(
+        self,
+        items: Sequence[ClaimedItem],
+        prepare: Callable[[Tx, RunOrder, Sequence[ClaimedItem]], Sequence[Prepared | NotWorked]],
+    ) -> list[PlannedCall]:
+        """Prepare, and only then lock the run's row: reading profiles must not hold up the journal."""
+        run = self.wheel.run
+        with self.wheel.database.act_for(run.org_id, run.user_id) as tx:
+            prepared = prepare(tx, self.order, items)
+            if {one.item.item_id for one in prepared} != {item.item_id for item in items}:
+                raise ValueError(f"{self.kind.name} must answer for every item exactly once")
+            self.checkpoints.reached(Step.PREPARED)
+            calls = [PlannedCall(uuid4(), one) for one in prepared if isinstance(one, Prepared)]
+            unworked = [one for one in prepared if isinstance(one, NotWorked)]
+            self.wheel.hold(tx)
+            if calls:
+                plans = [plan_of(call) for call in calls]
+                runs.plan_calls(tx, run.run_id, self.wheel.drive_id, run.user_id, run.fence, plans)
+            if unworked:
+                self.finish_unworked(tx, unworked)
+        self.checkpoints.reached(Step.PLANNED)
+        return calls
+
+    def finish_unworked(self, tx: Tx, unworked: Sequence[NotWorked]) -> None:
+        rows = [Unworked(one.item.item_id, one.state, one.reason_code, one.reason) for one in unworked]
+        states = runs.finish_unworked(tx, self.wheel.run.fence, rows)
+        counts = Counts(
+            failed=states.count(ItemState.FAILED),
+            refused=states.count(ItemState.REFUSED),
+            skipped=states.count(ItemState.SKIPPED),
+        )
+        runs.count_outcomes(tx, self.order.run_id, self.wheel.run.fence, counts)
+
+    def items_left(self) -> ItemsLeft:
+        with self.wheel.database.act_for(self.order.org_id, self.order.user_id) as tx:
+            return runs.items_left(tx, self.order.run_id)
+
+    def finish(self, ending: Ending, message: str) -> RunState:
+        """Put back what was not sent, give the run its next state, and let go of the wheel; the state then."""
+        run = self.wheel.run
+        with self.wheel.database.act_for(run.org_id, run.user_id) as tx:
+            state = self.wheel.hold(tx)
+            runs.return_claimed(tx, run.run_id, run.fence)
+            if state is RunState.STOPPING:
+                runs.end_run(tx, run.run_id, run.fence, RunState.STOPPED, "")
+            elif state is RunState.RUNNING and ending in (Ending.BUDGET, Ending.PROVIDER):
+                runs.pause_run(tx, run.run_id, ending.value, message)
+            elif state is RunState.RUNNING and not runs.items_left(tx, run.run_id).any_open:
+                self.end_run(tx)
+            runs.end_drive(tx, run.run_id, run.fence, ending)
+            progress = runs.find_progress(tx, run.run_id)
+        return progress.state if progress else state
+
+    def end_run(self, tx: Tx) -> None:
+        progress = runs.find_progress(tx, self.order.run_id)
+        nothing_done = progress is not None and progress.items > 0 and progress.done + progress.skipped == 0
+        state = RunState.FAILED if nothing_done else RunState.SUCCEEDED
+        message = NOTHING_DONE.format(items=progress.items) if progress and nothing_done else ""
+        runs.end_run(tx, self.order.run_id, self.wheel.run.fence, state, message)
+
+
+def refuse_to_prepare(_tx: Tx, _order: RunOrder, items: Sequence[ClaimedItem]) -> Sequence[NotWorked]:
+    return [NotWorked(item, ItemState.FAILED, "not_prepared", NOT_PREPARED) for item in items]
+
+
+def plan_of(call: PlannedCall) -> Plan:
+    prepared = call.prepared
+    return Plan(
+        call.intent_id,
+        prepared.item.item_id,
+        prepared.provider,
+        prepared.operation,
+        prepared.request_hash.hex(),
+        prepared.reserved_usd.quantize(Decimal("0.00000001")),
+        dict(prepared.costs),
+    )

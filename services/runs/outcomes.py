@@ -1,0 +1,220 @@
+"""What each end of a call means for its item, its ledger row, and everybody else: one pure table.
+
+docs/run-life.md, How a call can end, is this table in words.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from random import Random
+from uuid import UUID
+
+from services.db.runs import SettledCall
+from services.domain.runs import ItemState
+from services.providers.errors import (
+    BadAnswer,
+    NoCredit,
+    NotAuthorised,
+    ProviderError,
+    Refused,
+    TooManyRequests,
+    TryAgain,
+    UnknownOutcome,
+    Unreachable,
+)
+from services.runs.kinds import Answered, Charge, Prepared
+
+FIRST_WAIT_SECONDS = 1.0
+LONGEST_WAIT_SECONDS = 60.0
+PARKED_AFTER_SECONDS = 300.0
+
+
+@dataclass(frozen=True)
+class RetryPolicy:
+    """How often a call that was certainly not charged is tried, and one that perhaps was is repeated."""
+
+    most_attempts: int
+    resends: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class SlowDown:
+    """Everybody with this key waits; None means a growing pause."""
+
+    seconds: float | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class Ruling:
+    """How one call ended: what is written, who waits, and whether the run pauses (`park`: its message)."""
+
+    settled: SettledCall
+    answer: Answered | None = None
+    slow_down: SlowDown | None = None
+    park: str = ""
+    at_most_usd: Decimal = Decimal(0)
+
+    @property
+    def is_final(self) -> bool:
+        return self.settled.item_state != ItemState.WAITING
+
+
+def rule_answer(answer: Answered, intent_id: UUID, duration_ms: int) -> Ruling:
+    """A call that came back with something to read."""
+    item = answer.prepared.item
+    if answer.reason_code:
+        return failed(answer.prepared, intent_id, answer.charge, answer.reason_code, answer.reason, duration_ms)
+    call = booked(answer.prepared, intent_id, answer.charge, duration_ms)
+    if answer.carried is not None:
+        return Ruling(replace(call, item_state=ItemState.WAITING, carried=dict(answer.carried), attempts=item.attempts))
+    return Ruling(replace(call, item_state=ItemState.DONE), answer)
+
+
+def rule_error(
+    prepared: Prepared, intent_id: UUID, error: ProviderError, policy: RetryPolicy, duration_ms: int, dice: Random
+) -> Ruling:
+    """A call that ended in one of the ways of services/providers/errors.py."""
+    charge = Charge("failed", error_code=error.code, provider_request_id=error.request_id, detail=error.detail)
+    match error:
+        case TooManyRequests():
+            return too_many(prepared, intent_id, charge, error, duration_ms)
+        case TryAgain():
+            return try_again(prepared, intent_id, charge, error, policy, duration_ms, dice)
+        case NotAuthorised() | NoCredit():
+            return Ruling(booked(prepared, intent_id, charge, duration_ms), park=error.message)
+        case Refused():
+            return refused(prepared, intent_id, charge, error, duration_ms)
+        case BadAnswer():
+            charged = replace(charge, status="charged", cost_usd=None)
+            return failed(prepared, intent_id, charged, error.code, error.message, duration_ms)
+        case _:
+            return unknown(prepared, intent_id, error, policy, duration_ms)
+
+
+def rule_surprise(prepared: Prepared, intent_id: UUID, duration_ms: int) -> Ruling:
+    """A mistake of ours around a call: nobody knows what became of it, and it is not repeated."""
+    error = UnknownOutcome(
+        prepared.provider, prepared.operation, "internal", "An error of ours interrupted this call; see the log."
+    )
+    return unknown(prepared, intent_id, error, RetryPolicy(0, {}), duration_ms)
+
+
+def rule_withdrawn(prepared: Prepared, intent_id: UUID) -> Ruling:
+    """A call that was marked and then never left."""
+    return Ruling(still_waiting(prepared, intent_id, "withdrawn"))
+
+
+def rule_too_large(prepared: Prepared, intent_id: UUID) -> Ruling:
+    """A call that alone passes a limit of its provider."""
+    call = still_waiting(prepared, intent_id, "withdrawn")
+    reason = "This request is larger than the provider's limit allows in a whole minute."
+    return Ruling(replace(call, item_state=ItemState.REFUSED, reason_code="too_large", reason=reason))
+
+
+def still_waiting(prepared: Prepared, intent_id: UUID, intent_state: str) -> SettledCall:
+    item = prepared.item
+    return SettledCall(intent_id, intent_state, item.item_id, ItemState.WAITING, "", "", item.attempts)
+
+
+def booked(prepared: Prepared, intent_id: UUID, charge: Charge, duration_ms: int) -> SettledCall:
+    """A settled call with its ledger row; its item waits unless the caller says otherwise."""
+    return replace(
+        still_waiting(prepared, intent_id, "settled"),
+        status=charge.status,
+        model=charge.model,
+        requested=charge.requested,
+        fulfilled=charge.fulfilled,
+        credits=charge.credits,
+        tokens_in=charge.tokens_in,
+        tokens_cached=charge.tokens_cached,
+        tokens_out=charge.tokens_out,
+        cost_usd=charge.cost_usd,
+        error_code=charge.error_code,
+        duration_ms=charge.duration_ms or duration_ms,
+        provider_request_id=charge.provider_request_id,
+        detail=dict(charge.detail),
+    )
+
+
+def failed(
+    prepared: Prepared, intent_id: UUID, charge: Charge, reason_code: str, reason: str, duration_ms: int
+) -> Ruling:
+    call = booked(prepared, intent_id, charge, duration_ms)
+    failure = replace(call, item_state=ItemState.FAILED, reason_code=reason_code, reason=reason)
+    return or_otherwise(prepared, charge, Ruling(failure))
+
+
+def refused(prepared: Prepared, intent_id: UUID, charge: Charge, error: ProviderError, duration_ms: int) -> Ruling:
+    call = booked(prepared, intent_id, charge, duration_ms)
+    refusal = replace(call, item_state=ItemState.REFUSED, reason_code=error.code, reason=error.message)
+    return or_otherwise(prepared, charge, Ruling(refusal))
+
+
+def too_many(prepared: Prepared, intent_id: UUID, charge: Charge, error: TooManyRequests, duration_ms: int) -> Ruling:
+    """The provider's limit says nothing about this item: it waits again, and everybody with it."""
+    seconds = error.retry_after
+    parks = seconds is not None and seconds > PARKED_AFTER_SECONDS
+    return Ruling(
+        booked(prepared, intent_id, charge, duration_ms),
+        slow_down=SlowDown(min(seconds, PARKED_AFTER_SECONDS) if seconds is not None else None, error.message),
+        park=f"{error.message} It asks for a pause of {seconds / 60:.0f} minutes." if parks and seconds else "",
+    )
+
+
+def try_again(
+    prepared: Prepared,
+    intent_id: UUID,
+    charge: Charge,
+    error: TryAgain,
+    policy: RetryPolicy,
+    duration_ms: int,
+    dice: Random,
+) -> Ruling:
+    """Certainly not charged: a bounded number of tries, each after a longer, jittered wait.
+
+    That nothing can be reached says nothing about the item: then the run pauses instead of failing it.
+    """
+    call = booked(prepared, intent_id, charge, duration_ms)
+    attempts = prepared.item.attempts + 1
+    is_unreachable = isinstance(error, Unreachable)
+    slow_down = SlowDown(error.retry_after, error.message) if is_unreachable or error.retry_after else None
+    if attempts < policy.most_attempts:
+        wait = min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2 ** (attempts - 1)) * dice.uniform(0.5, 1.5)
+        again = replace(call, attempts=attempts, wait_seconds=wait, reason_code=error.code, reason=error.message)
+        return Ruling(again, slow_down=slow_down)
+    if is_unreachable:
+        return Ruling(replace(call, attempts=0), slow_down=slow_down, park=error.message)
+    failure = replace(
+        call, attempts=attempts, item_state=ItemState.FAILED, reason_code=error.code, reason=error.message
+    )
+    return or_otherwise(prepared, charge, Ruling(failure, slow_down=slow_down))
+
+
+def unknown(prepared: Prepared, intent_id: UUID, error: ProviderError, policy: RetryPolicy, duration_ms: int) -> Ruling:
+    """Perhaps done, perhaps charged: booked as such, and repeated only as often as the provider's policy says."""
+    charge = Charge(
+        "unknown",
+        error_code=error.code,
+        provider_request_id=error.request_id,
+        detail=dict(error.detail) | {"at_most_usd": str(prepared.reserved_usd)},
+    )
+    call = replace(
+        booked(prepared, intent_id, charge, duration_ms),
+        intent_state="unknown",
+        unknowns=1,
+        reason_code=error.code,
+        reason=error.message,
+    )
+    if prepared.item.unknowns < policy.resends.get(prepared.provider, 0):
+        return Ruling(call, at_most_usd=prepared.reserved_usd)
+    ruling = Ruling(replace(call, item_state=ItemState.UNKNOWN), at_most_usd=prepared.reserved_usd)
+    return or_otherwise(prepared, charge, ruling)
+
+
+def or_otherwise(prepared: Prepared, charge: Charge, ruling: Ruling) -> Ruling:
+    """Settle with the result at hand where the call only would have added to it."""
+    if prepared.otherwise is None:
+        return ruling
+    call = replace(ruling.settled, item_state=ItemState.DONE)
+    return replace(ruling, settled=call, answer=Answered(prepared, charge, {}, result=prepared.otherwise))
