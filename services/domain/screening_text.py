@@ -63,6 +63,8 @@ _NOT_NAMES = frozenset(
 _AFTER_NAME = re.compile(r"[|•·–—/]| - ")
 _NAME_PART = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 _SHORTEST_NAME = 3
+_APOSTROPHE = re.compile("['’ʼ]")
+_ANY_APOSTROPHE = "['’ʼ]?"
 
 
 @dataclass(frozen=True)
@@ -98,8 +100,7 @@ def build_screening_text(profile: Profile, facts: Facts) -> ScreeningText:
 
 def _fact_lines(facts: Facts, masking: "_Masking") -> Iterable[str]:
     for fact in facts.items:
-        label, _, value = fact.line.partition(": ")
-        yield f"[{fact.id}] {masking.field(label, None)}: {masking.field(value, None)}"
+        yield f"[{fact.id}] {masking.field(fact.line, None)}"
 
 
 def _profile_lines(profile: Profile, facts: Facts, masking: "_Masking") -> Iterable[str]:
@@ -216,4 +217,5 @@ def _whole_words(words: set[str], flags: int = 0) -> re.Pattern[str] | None:
     if not words:
         return None
     longest_first = sorted(words, key=lambda word: (-len(word), word))
-    return re.compile(rf"(?<![^\W_])(?:{'|'.join(map(re.escape, longest_first))})(?![^\W_])", flags)
+    forms = "|".join(_APOSTROPHE.sub(_ANY_APOSTROPHE, re.escape(word)) for word in longest_first)
+    return re.compile(rf"(?<![^\W_])(?:{forms})(?![^\W_])", flags)

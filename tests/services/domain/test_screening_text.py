@@ -54,6 +54,10 @@ def test_names_are_masked_with_and_without_accents():
     assert summary_of("jose, JOSÉ, aberg, Åberg", **person) == "[name], [name], [name], [name]"
 
 
+def test_apostrophes_in_a_name_may_be_written_in_any_way():
+    assert summary_of("o’fern, O'FERN, ofern", full_name="Mira O'Fern") == "[name], [name], [name]"
+
+
 def test_hebrew_names_are_masked():
     assert summary_of("שמי מירה אובן", full_name="מירה אובן") == "שמי [name] [name]"
 

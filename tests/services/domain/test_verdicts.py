@@ -79,6 +79,13 @@ def test_the_verdict_follows_from_the_criteria(musts, exclusions, decision, scor
     assert (result.decision, result.score) == (decision, score)
 
 
+@pytest.mark.parametrize(("strengths", "score"), [((3, 2), 8), ((1, 2), 5), ((3, 3), 10), ((1, 1, 1, 2), 4)])
+def test_fractions_of_a_score_are_dropped(strengths, score):
+    criteria = [Criterion(f"must-{n}", Kind.MUST, f"Skill {n}") for n in range(len(strengths))]
+    answer = Answer({c.id: met(strength) for c, strength in zip(criteria, strengths, strict=True)}, "")
+    assert decide(criteria, answer, SENT, FACTS, ()).score == score
+
+
 def test_unfound_evidence_makes_a_met_must_have_not_shown():
     result = verdict([met(3), met(3, "Ten years of Rust"), met(3)])
     outcome = result.outcomes[1]
