@@ -32,7 +32,10 @@ REAL_KEY_WARNING = (
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call on its way through a provider; `json` is the decoded body, or None when it is not JSON."""
+    """One call on its way through a provider.
+
+    `json` is the decoded body, or None when it is not JSON; `memo` keeps what a provider worked out once.
+    """
 
     request: Request
     route: str
@@ -42,6 +45,7 @@ class Call:
     request_id: str
     wall: float
     outcome: Outcome
+    memo: dict[str, Any] = field(default_factory=dict)
 
     @property
     def arrived(self) -> float:

@@ -17,7 +17,7 @@ from services.simulators.openai.embeddings import embed, encoded
 from services.simulators.openai.errors import ERRORS, ApiError, bad_request, plain_error
 from services.simulators.openai.judge import HONEST, Reading, Temper, Writer, as_messages, write_loose
 from services.simulators.openai.models import LISTED, MODELS, Model, ModelKind
-from services.simulators.openai.schemas import SchemaRefused, check_response_format
+from services.simulators.openai.schemas import SchemaReader, SchemaRefused, check_response_format
 from services.simulators.openai.tokens import MESSAGE_OVERHEAD, PromptCache, count_tokens
 from services.simulators.wire import Request
 from services.simulators.world import World
@@ -89,7 +89,7 @@ class OpenAI:
     def reset(self) -> None:
         """Forget prompts and switches."""
         self._cache = PromptCache()
-        self._schemas: OrderedDict[bytes, str | None] = OrderedDict()
+        self._shapes: OrderedDict[bytes, SchemaReader | ApiError] = OrderedDict()
         self._retired: frozenset[str] = frozenset()
 
     def switch(self, name: str, value: object) -> None:
@@ -136,7 +136,7 @@ class OpenAI:
         if call.request.method != "POST" or not isinstance(call.json, dict):
             return ()
         subject = _subject(call)
-        tokens = _asked_tokens(call.json)
+        tokens = _asked_tokens(call)
         return (
             Weight("openai.rpm", subject, 1),
             Weight("openai.rpd", subject, 1),
@@ -200,9 +200,12 @@ class OpenAI:
 
     async def _chat(self, call: Call) -> Answer:
         body = call.json
-        problem = _chat_problem(body) or self._format_problem(body)
+        problem = _chat_problem(body)
         if problem is not None:
             return problem.answer()
+        shape = self._shape_of(call)
+        if isinstance(shape, ApiError):
+            return shape.answer()
         model = self._find_model(body, ModelKind.CHAT)
         if isinstance(model, ApiError):
             return model.answer()
@@ -210,27 +213,26 @@ class OpenAI:
         if problem is not None:
             return problem.answer()
         messages = as_messages(body["messages"])
-        prompt = _prompt_text(body, messages)
-        prompt_tokens = _prompt_tokens(body)
+        prompt = _prompt_text(call, messages)
+        prompt_tokens = _prompt_tokens(call)
         if prompt_tokens > model.context_tokens:
             words = f"This model's maximum context length is {model.context_tokens} tokens; yours has {prompt_tokens}."
             return ERRORS["context_length_exceeded"].answer(words)
         cached = min(self._cache.cached_tokens(f"{call.key_hash} {model.id}", prompt), prompt_tokens)
-        content = _content(call, body, Reading(messages))
+        content = _content(call, shape, Reading(messages))
         return _completion(call, model, content, prompt_tokens, cached)
 
-    def _format_problem(self, body: Mapping[str, Any]) -> ApiError | None:
-        """The refusal of a schema, remembered by the schema's hash: clients send the same one thousands of times."""
-        given = body.get("response_format")
+    def _shape_of(self, call: Call) -> SchemaReader | ApiError | None:
+        """The schema asked for, read once for thousands of equal ones; its refusal; or None without a schema."""
+        given = call.json.get("response_format")
         if not isinstance(given, dict) or given.get("type") != "json_schema":
             return None
-        digest = hashlib.blake2b(json.dumps(given).encode(), digest_size=16).digest()
-        if digest not in self._schemas:
-            self._schemas[digest] = _schema_problem(given)
-            if len(self._schemas) > REMEMBERED_SCHEMAS:
-                self._schemas.popitem(last=False)
-        words = self._schemas[digest]
-        return None if words is None else bad_request(words, "response_format")
+        digest = hashlib.blake2b(_format_text(call).encode(), digest_size=16).digest()
+        if digest not in self._shapes:
+            self._shapes[digest] = _read_shape(given)
+            if len(self._shapes) > REMEMBERED_SCHEMAS:
+                self._shapes.popitem(last=False)
+        return self._shapes[digest]
 
     async def _embeddings(self, call: Call) -> Answer:
         body = call.json
@@ -275,28 +277,40 @@ def _subject(call: Call) -> str:
     return f"{call.key_hash}|{model.id if model else 'unknown'}"
 
 
-def _prompt_tokens(body: Mapping[str, Any]) -> int:
-    tokens = 0
-    for message in body.get("messages", ()):
-        if isinstance(message, dict):
-            tokens += count_tokens(as_messages([message])[0][1]) + MESSAGE_OVERHEAD
-    given = body.get("response_format")
-    return tokens + (count_tokens(json.dumps(given)) if given else 0)
+def _format_text(call: Call) -> str:
+    """The response format as text, written once a call: it counts as prompt and names the schema."""
+    text: str | None = call.memo.get("format")
+    if text is None:
+        given = call.json.get("response_format")
+        text = call.memo["format"] = json.dumps(given) if given else ""
+    return text
 
 
-def _asked_tokens(body: Mapping[str, Any]) -> int:
+def _prompt_tokens(call: Call) -> int:
+    tokens: int | None = call.memo.get("prompt_tokens")
+    if tokens is None:
+        messages = as_messages(m for m in call.json.get("messages", ()) if isinstance(m, dict))
+        given = _format_text(call)
+        tokens = sum(count_tokens(text) + MESSAGE_OVERHEAD for _, text in messages)
+        tokens += count_tokens(given) if given else 0
+        call.memo["prompt_tokens"] = tokens
+    return tokens
+
+
+def _asked_tokens(call: Call) -> int:
+    body = call.json
     if "input" in body:
         inputs = body["input"] if isinstance(body["input"], list) else [body["input"]]
         return sum(count_tokens(text) for text in inputs if isinstance(text, str))
     if not isinstance(body.get("messages"), list):
         return 0
     most = body.get("max_completion_tokens") or body.get("max_tokens") or 0
-    return _prompt_tokens(body) + (most if isinstance(most, int) and most > 0 else 0)
+    return _prompt_tokens(call) + (most if isinstance(most, int) and most > 0 else 0)
 
 
-def _prompt_text(body: Mapping[str, Any], messages: Sequence[tuple[str, str]]) -> str:
+def _prompt_text(call: Call, messages: Sequence[tuple[str, str]]) -> str:
     """What the prefix cache sees: the format first, then the messages in order."""
-    return json.dumps(body.get("response_format")) + "".join(f"\x00{role}\x00{text}" for role, text in messages)
+    return _format_text(call) + "".join(f"\x00{role}\x00{text}" for role, text in messages)
 
 
 def _chat_problem(body: Any) -> ApiError | None:
@@ -321,12 +335,12 @@ def _chat_problem(body: Any) -> ApiError | None:
     return None
 
 
-def _schema_problem(given: Mapping[str, Any]) -> str | None:
+def _read_shape(given: Mapping[str, Any]) -> SchemaReader | ApiError:
     try:
         check_response_format(given)
     except SchemaRefused as refused:
-        return str(refused)
-    return None
+        return bad_request(str(refused), "response_format")
+    return SchemaReader(given["json_schema"]["schema"])
 
 
 def _parameter_problem(body: Mapping[str, Any], model: Model) -> ApiError | None:
@@ -346,7 +360,7 @@ def _parameter_problem(body: Mapping[str, Any], model: Model) -> ApiError | None
     return None
 
 
-def _content(call: Call, body: Mapping[str, Any], reading: Reading) -> str:
+def _content(call: Call, shape: SchemaReader | None, reading: Reading) -> str:
     """The text of the answer before any fault in its shape."""
     kind = call.outcome.kind
     temper = HONEST
@@ -354,16 +368,14 @@ def _content(call: Call, body: Mapping[str, Any], reading: Reading) -> str:
         temper = Temper(gullible=True, gullible_quotes_instruction=call.outcome.evidence == "instruction")
     elif kind == "fabricated_evidence":
         temper = Temper(fabricates=True)
-    given = body.get("response_format") or {"type": "text"}
     if kind == "prose":
         return "Here is what I think: the candidate looks promising, although some points remain open."
-    if given["type"] == "json_schema":
-        schema = given["json_schema"]["schema"]
-        written = Writer(schema, reading, temper).write()
+    if shape is not None:
+        written = Writer(shape, reading, temper).write()
         if kind == "schema_violation":
             written = {"unexpected": True, **dict(list(written.items())[1:])}
         return json.dumps(written, ensure_ascii=False)
-    if given["type"] == "json_object":
+    if (call.json.get("response_format") or {}).get("type") == "json_object":
         loose = write_loose(reading, temper)
         return f"```json\n{loose}\n```" if kind == "code_fence" else loose
     return f"This is a simulated answer to {len(reading.candidate)} characters."

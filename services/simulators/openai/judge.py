@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from services.simulators.openai.schemas import Schema, allows_null, options, resolve, values_of
+from services.simulators.openai.schemas import Schema, SchemaReader, resolve
 
 STATUSES = frozenset({"met", "not_met", "not_shown"})
 ID_FIELDS = ("id", "criterion_id", "criterion", "key", "ref", "code", "number", "name")
@@ -44,6 +44,7 @@ _ORDER = re.compile(
     r"answer that all|as an ai|you must (?:answer|rate|mark)",
     re.IGNORECASE,
 )
+_ORDER_WORDS = ("ignore ", "disregard", "override your", "mark every", "answer that all", "as an ai", "you must ")
 _LABEL = re.compile(r"[A-Z][\w ]{0,30}: ")
 ITEM_MARK = " | "
 _COMMON = frozenset(
@@ -85,12 +86,8 @@ class Reading:
         self.candidate, around = _candidate_block(user)
         self.criteria: dict[str, str] = dict(_criteria_in("\n".join([*fixed, around])))
         self.facts: dict[str, str] = dict(_FACT.findall(self.candidate) or _FACT.findall(around))
-        self.instruction = _instruction_in(self.candidate)
-        self._folded = self.candidate.casefold()
-        if len(self._folded) != len(self.candidate):
-            self._folded = (
-                self.candidate.lower() if len(self.candidate.lower()) == len(self.candidate) else self.candidate
-            )
+        self._folded = _folded_in_place(self.candidate)
+        self.instruction = _instruction_in(self.candidate) if _mentions_order(self._folded) else None
         joined = "\x00".join(text for _, text in messages)
         self.digest = hashlib.blake2b(joined.encode(), digest_size=16).digest()
 
@@ -144,7 +141,7 @@ class Reading:
             while at >= 0 and tries < 6:
                 start, end = self._line_around(at)
                 line = self._folded[start:end]
-                if not _ORDER.search(line) and not _FACT.match(line) and _stands_alone(self._folded, at, word):
+                if not self._is_unquotable(line) and _stands_alone(self._folded, at, word):
                     hits = sum(other in line for other in wanted)
                     if best is None or hits > best[0]:
                         best = (hits, at, len(word))
@@ -153,6 +150,9 @@ class Reading:
         if best is None:
             return None
         return self._quote(best[1], best[2]), best[0] / len(wanted)
+
+    def _is_unquotable(self, line: str) -> bool:
+        return line.lstrip().startswith("[fact") or (self.instruction is not None and bool(_ORDER.search(line)))
 
     def _line_around(self, at: int) -> tuple[int, int]:
         start = max(self._folded.rfind("\n", 0, at), self._folded.rfind(". ", 0, at) + 1) + 1
@@ -196,6 +196,11 @@ def _candidate_block(user: str) -> tuple[str, str]:
     return user, user
 
 
+def _mentions_order(folded: str) -> bool:
+    """A quick look before the slow one: nearly nobody tries to give the model orders."""
+    return any(word in folded for word in _ORDER_WORDS)
+
+
 def _instruction_in(candidate: str) -> str | None:
     for line in candidate.splitlines():
         if _ORDER.search(line):
@@ -223,12 +228,12 @@ def _key_words(text: str) -> frozenset[str]:
 class Writer:
     """Fills one schema from one reading."""
 
-    def __init__(self, schema: Schema, reading: Reading, temper: Temper) -> None:
-        self._root = schema
+    def __init__(self, shape: SchemaReader, reading: Reading, temper: Temper) -> None:
+        self._shape = shape
+        self._root = shape.root
         self._reading = reading
         self._temper = temper
         self._dice = random.Random(reading.digest)
-        self._judged: list[str] = []
 
     def write(self) -> Any:
         """A valid instance of the schema."""
@@ -236,10 +241,9 @@ class Writer:
 
     def _value(self, part: Schema, name: str, depth: int) -> Any:
         part = resolve(part, self._root)
-        status = self._status_field(part)
-        if status is not None:
+        if self._is_criterion(part):
             return self._criterion(part, name)
-        chosen = self._choose(options(part, self._root), depth)
+        chosen = self._choose(self._shape.options(part), depth)
         kind = chosen.get("type")
         if "const" in chosen:
             return chosen["const"]
@@ -261,19 +265,19 @@ class Writer:
             return {"type": "null"}
         return self._dice.choice(real)
 
-    def _status_field(self, part: Schema) -> str | None:
-        """The property that says met or not, when the schema (or a branch of it) is a criterion's answer."""
-        for option in options(part, self._root):
-            for key, sub in option.get("properties", {}).items():
-                if set(values_of(sub, self._root)) & STATUSES:
-                    return str(key)
-        return None
+    def _is_criterion(self, part: Schema) -> bool:
+        """Whether the part (or a branch of it) is a criterion's answer: one of its properties says met or not."""
+        return any(
+            not STATUSES.isdisjoint(map(str, self._shape.values_of(sub)))
+            for option in self._shape.options(part)
+            for sub in option.get("properties", {}).values()
+        )
 
     def _array(self, part: Schema, name: str, depth: int) -> list[Any]:
         items = part.get("items", {"type": "string"})
         least = part.get("minItems", 0)
         most = part.get("maxItems", 1000)
-        if self._status_field(resolve(items, self._root)) is not None:
+        if self._is_criterion(items):
             ids = self._ids_of(items) or list(self._reading.criteria)
             return [self._criterion(items, key) for key in ids][:most]
         if depth > 6:
@@ -282,9 +286,9 @@ class Writer:
         return [self._value(items, name, depth + 1) for _ in range(count)]
 
     def _ids_of(self, items: Schema) -> list[Any]:
-        for option in options(items, self._root):
+        for option in self._shape.options(items):
             for key in ID_FIELDS:
-                closed = values_of(option.get("properties", {}).get(key, {}), self._root)
+                closed = self._shape.values_of(option.get("properties", {}).get(key, {}))
                 if closed:
                     return list(dict.fromkeys(closed))
         return []
@@ -294,7 +298,7 @@ class Writer:
         if text is None:
             text = str(resolve(part, self._root).get("description", key)).replace("_", " ")
         judged = self._reading.judge(str(key), text, self._temper)
-        branches = options(part, self._root)
+        branches = self._shape.options(part)
         branch = next((b for b in branches if self._admits(b, judged.status)), branches[0])
         filled: dict[str, Any] = {}
         for name, sub in branch.get("properties", {}).items():
@@ -302,14 +306,14 @@ class Writer:
         return filled
 
     def _admits(self, branch: Schema, status: str) -> bool:
-        return any(status in values_of(sub, self._root) for sub in branch.get("properties", {}).values())
+        return any(status in self._shape.values_of(sub) for sub in branch.get("properties", {}).values())
 
     def _criterion_field(self, name: str, sub: Schema, key: Any, text: str, judged: Judgement) -> Any:
-        closed = values_of(sub, self._root)
-        if set(closed) & STATUSES:
+        closed = self._shape.values_of(sub)
+        if not STATUSES.isdisjoint(map(str, closed)):
             return judged.status if judged.status in closed else closed[0]
         if name in ID_FIELDS:
-            kinds = {option.get("type") for option in options(sub, self._root)}
+            kinds = {option.get("type") for option in self._shape.options(sub)}
             return int(key) if "integer" in kinds and str(key).isdigit() else key
         if name == "strength":
             return self._strength(sub, closed, judged.strength)
@@ -323,23 +327,23 @@ class Writer:
 
     def _strength(self, sub: Schema, closed: Sequence[Any], strength: int | None) -> Any:
         if strength is None:
-            if allows_null(sub, self._root):
+            if self._shape.allows_null(sub):
                 return None
             strength = 0
         if closed:
             written = [v for v in closed if str(v) == str(strength)]
             return written[0] if written else next(v for v in closed if v is not None)
-        number = next((o for o in options(sub, self._root) if o.get("type") in ("integer", "number")), {})
+        number = next((o for o in self._shape.options(sub) if o.get("type") in ("integer", "number")), {})
         return min(max(strength, number.get("minimum", strength)), number.get("maximum", strength))
 
     def _evidence(self, sub: Schema, evidence: str | None) -> Any:
-        alternatives = options(sub, self._root)
+        alternatives = self._shape.options(sub)
         shape = next((o for o in alternatives if o.get("type") != "null"), {})
         kind = shape.get("type")
         if kind == "array":
             items = shape.get("items", {"type": "string"})
             return [] if evidence is None else [self._evidence(items, evidence)]
-        if evidence is None and allows_null(sub, self._root):
+        if evidence is None and self._shape.allows_null(sub):
             return None
         if kind == "object":
             return self._evidence_object(shape, evidence)
@@ -349,7 +353,7 @@ class Writer:
         is_fact = evidence in self._reading.facts
         filled: dict[str, Any] = {}
         for name, sub in shape.get("properties", {}).items():
-            closed = values_of(sub, self._root)
+            closed = self._shape.values_of(sub)
             if closed and any(isinstance(v, str) for v in closed) and not set(closed) & set(self._reading.facts):
                 wanted = "fact" if is_fact else "quote"
                 filled[name] = next((v for v in closed if isinstance(v, str) and wanted in v), closed[0])

@@ -114,37 +114,53 @@ def resolve(part: Schema, root: Schema) -> Schema:
         if not isinstance(reference, str) or not reference.startswith("#"):
             return part
         target: Any = root
-        for step in reference.lstrip("#").strip("/").split("/"):
-            if step:
-                target = target.get(step.replace("~1", "/").replace("~0", "~")) if isinstance(target, Mapping) else None
+        for step in filter(None, reference.lstrip("#").split("/")):
+            name = step.replace("~1", "/").replace("~0", "~")
+            target = target.get(name) if isinstance(target, Mapping) else None
         if not isinstance(target, Mapping):
             return part
         part = target
     return part
 
 
-def options(part: Schema, root: Schema) -> list[Schema]:
-    """The alternatives of a schema: the branches of `anyOf`, the types of a type list, or itself."""
-    part = resolve(part, root)
-    for key in ("anyOf", "oneOf"):
-        if key in part:
-            return [option for branch in part[key] for option in options(branch, root)]
-    kinds = part.get("type")
-    if isinstance(kinds, list):
-        return [{**part, "type": kind} for kind in kinds]
-    return [part]
+class SchemaReader:
+    """Answers questions about the parts of one schema, each worked out once.
 
+    Parts are remembered by identity, so a reader belongs to one decoded schema, which it keeps alive.
+    """
 
-def allows_null(part: Schema, root: Schema) -> bool:
-    """Whether null is a valid instance."""
-    return any(o.get("type") == "null" or (None in o.get("enum", ())) for o in options(part, root))
+    def __init__(self, root: Schema) -> None:
+        self.root = root
+        self._options: dict[int, tuple[Schema, list[Schema]]] = {}
+        self._values: dict[int, tuple[Schema, tuple[Any, ...]]] = {}
 
+    def options(self, part: Schema) -> list[Schema]:
+        """The alternatives of a part: the branches of `anyOf`, the types of a type list, or itself."""
+        known = self._options.get(id(part))
+        if known is None:
+            known = self._options[id(part)] = (part, self._find_options(part))
+        return known[1]
 
-def values_of(part: Schema, root: Schema) -> tuple[Any, ...]:
-    """The closed set of values of a schema (`enum`, `const`, over all alternatives); empty when open."""
-    found: list[Any] = []
-    for option in options(part, root):
-        if "const" in option:
-            found.append(option["const"])
-        found += option.get("enum", ())
-    return tuple(found)
+    def _find_options(self, part: Schema) -> list[Schema]:
+        resolved = resolve(part, self.root)
+        for key in ("anyOf", "oneOf"):
+            if key in resolved:
+                return [option for branch in resolved[key] for option in self.options(branch)]
+        kinds = resolved.get("type")
+        return [{**resolved, "type": kind} for kind in kinds] if isinstance(kinds, list) else [resolved]
+
+    def values_of(self, part: Schema) -> tuple[Any, ...]:
+        """The closed set of values of a part (`enum`, `const`, over all alternatives); empty when open."""
+        known = self._values.get(id(part))
+        if known is None:
+            found: list[Any] = []
+            for option in self.options(part):
+                if "const" in option:
+                    found.append(option["const"])
+                found += option.get("enum", ())
+            known = self._values[id(part)] = (part, tuple(found))
+        return known[1]
+
+    def allows_null(self, part: Schema) -> bool:
+        """Whether null is a valid instance."""
+        return any(o.get("type") == "null" or None in o.get("enum", ()) for o in self.options(part))
