@@ -4,10 +4,18 @@ import os
 from dataclasses import dataclass
 from functools import cache
 
+from ratelimit import LocalStore
+from services.accounts import Accounts
+from services.admin import Admin
 from services.clock import Clock, SystemClock
 from services.db.embedded import EmbeddedDatabaseError, EmbeddedPostgres
 from services.db.pool import Database
+from services.door import AddressDoor
+from services.imports import Imports
+from services.lists import Lists
+from services.positions import Positions
 from services.settings import Settings, load_settings
+from services.usage import Usage
 
 
 @dataclass(frozen=True)
@@ -17,6 +25,12 @@ class Services:
     settings: Settings
     clock: Clock
     database: Database
+    accounts: Accounts
+    admin: Admin
+    positions: Positions
+    usage: Usage
+    lists: Lists
+    imports: Imports
 
 
 @dataclass(frozen=True)
@@ -51,7 +65,26 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
         # Prepared statements live in a session, which a transaction pooler does not keep for us.
         prepare_threshold=5 if settings.uses_embedded_database else None,
     )
-    return Services(settings, clock, database)
+    return Services(
+        settings,
+        clock,
+        database,
+        accounts=Accounts(
+            database,
+            door=AddressDoor(LocalStore(settings.home_path / "door.sqlite3")),
+            idle_seconds=settings.session_idle_hours * 3600,
+        ),
+        admin=Admin(database),
+        positions=Positions(database),
+        usage=Usage(database, clock),
+        lists=Lists(database),
+        imports=Imports(
+            database,
+            clock,
+            uploads=settings.files_path / "uploads",
+            upload_limit_bytes=settings.upload_limit_mb * 1_000_000,
+        ),
+    )
 
 
 @cache

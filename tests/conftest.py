@@ -1,3 +1,3 @@
 """Fixtures are plugins, one file a subject."""
 
-pytest_plugins = ["tests.fixtures.postgres", "tests.fixtures.simulators"]
+pytest_plugins = ["tests.fixtures.postgres", "tests.fixtures.simulators", "tests.fixtures.app", "tests.fixtures.files"]

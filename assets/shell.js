@@ -1,0 +1,126 @@
+/* The shell in the browser: notices, the theme switch, the menu on small screens, keys, dialogs. */
+(function () {
+  "use strict";
+  const NOTICE_MS = 7000;
+  const GO_MS = 1200;
+  let reconnectNotice = null;
+  let goUntil = 0;
+
+  function element(tag, className, text) {
+    const made = document.createElement(tag);
+    made.className = className;
+    made.textContent = text;
+    return made;
+  }
+
+  /* Words are set as text, never as markup: they may hold what a file or a profile said. */
+  function say(words, tone = "success", stays = false) {
+    const host = document.getElementById("shell-notices");
+    if (!host) {
+      return null;
+    }
+    const notice = element("div", `notice notice-${tone}`, "");
+    notice.append(element("span", "notice-words", words));
+    const close = element("button", "btn-close", "");
+    close.type = "button";
+    close.setAttribute("aria-label", "Close");
+    close.addEventListener("click", () => notice.remove());
+    notice.append(close);
+    host.append(notice);
+    if (!stays) {
+      const leave = () => (notice.matches(":hover, :focus-within") ? setTimeout(leave, 1000) : notice.remove());
+      setTimeout(leave, tone === "danger" ? 3 * NOTICE_MS : NOTICE_MS);
+    }
+    return notice;
+  }
+
+  function reconnecting(isWaiting) {
+    if (isWaiting && !reconnectNotice) {
+      reconnectNotice = say("Reconnecting. Nothing was lost.", "info", true);
+    } else if (!isWaiting && reconnectNotice) {
+      reconnectNotice.remove();
+      reconnectNotice = null;
+    }
+  }
+
+  /* For requests a page sends by itself, such as uploads: the header X-CSRFToken wants this. */
+  function csrfToken() {
+    const config = JSON.parse(document.getElementById("_dash-config").textContent);
+    const pair = document.cookie.split("; ").find((item) => item.startsWith(`${config.csrf_token_name}=`));
+    return pair ? decodeURIComponent(pair.slice(config.csrf_token_name.length + 1)) : "";
+  }
+
+  Object.assign(window.sourcingx, { say, reconnecting, csrfToken });
+
+  window.dash_clientside = window.dash_clientside || {};
+  window.dash_clientside.shell = {
+    switchTheme() {
+      const next = window.sourcingx.theme() === "dark" ? "light" : "dark";
+      window.sourcingx.setTheme(next);
+      return next;
+    },
+    showNotice(notice) {
+      if (!notice) {
+        return window.dash_clientside.no_update;
+      }
+      say(notice.words, notice.tone);
+      return notice.id;
+    },
+    toggleMenu() {
+      const [trigger] = window.dash_clientside.callback_context.triggered;
+      const isClick = trigger && trigger.prop_id.endsWith(".n_clicks");
+      return isClick ? !document.getElementById("shell-menu").classList.contains("show") : false;
+    },
+  };
+
+  function isTyping(target) {
+    return target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName);
+  }
+
+  function press(event, target) {
+    event.preventDefault();
+    target.click();
+  }
+
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) {
+      return;
+    }
+    const isGoing = Date.now() < goUntil;
+    goUntil = 0;
+    const place = isGoing && document.querySelector(`.top-bar [data-key="${CSS.escape(event.key)}"]`);
+    if (place) {
+      press(event, place);
+    } else if (event.key === "g") {
+      goUntil = Date.now() + GO_MS;
+    } else if (event.key === "?") {
+      document.getElementById("shell-shortcuts").showModal();
+    } else if (event.key === "/") {
+      const box = document.querySelector('main input[type="search"], main [data-search] input');
+      if (box) {
+        event.preventDefault();
+        box.focus();
+      }
+    }
+  });
+
+  document.addEventListener("click", (event) => {
+    const opener = event.target.closest("[data-opens]");
+    if (opener) {
+      document.getElementById(opener.dataset.opens).showModal();
+    }
+    const copier = event.target.closest("[data-copies]");
+    if (copier) {
+      const source = document.getElementById(copier.dataset.copies);
+      navigator.clipboard.writeText(source.value || source.textContent).then(
+        () => say("Copied."),
+        () => source.select(),
+      );
+    }
+    for (const menu of document.querySelectorAll("details.person-menu[open]")) {
+      if (!menu.contains(event.target) || event.target.closest("a")) {
+        menu.open = false;
+      }
+    }
+  });
+})();

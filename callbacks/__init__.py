@@ -1,0 +1,13 @@
+"""What happens when people touch a page; one module a page, each with a `register(app)` at its foot."""
+
+from dash import Dash
+
+from callbacks import home, positions, shell, usage
+
+MODULES = (home, positions, shell, usage)
+
+
+def register(app: Dash) -> None:
+    """Register every module's callbacks, in this order."""
+    for module in MODULES:
+        module.register(app)

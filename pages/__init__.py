@@ -1,0 +1,1 @@
+"""What a person sees: layouts without any reading or writing of data."""

@@ -1,0 +1,187 @@
+"""The shell: what is around every page, and the pieces pages share."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import dash_bootstrap_components as dbc
+from dash import dcc, html, page_container
+from dash.development.base_component import Component
+
+from pages import ids
+from services.domain.actors import Actor
+
+# The key goes to the page after pressing "g".
+PLACES = (
+    ("Home", "/", "h"),
+    ("Candidates", "/candidates", "c"),
+    ("Lists", "/lists", "l"),
+    ("Imports", "/imports", "i"),
+    ("Positions", "/positions", "p"),
+    ("Runs", "/runs", "r"),
+    ("Usage", "/usage", "u"),
+)
+ADMIN_PLACE = ("Admin", "/admin", "a")
+PROVIDER_NAMES = {
+    "openai": "OpenAI",
+    "crustdata": "Crustdata",
+    "salesql": "SalesQL",
+    "phantombuster": "PhantomBuster",
+    "sheets": "Google Sheets",
+}
+SHORTCUTS = (
+    ("?", "This help"),
+    ("g then h, c, l, i, p, r, u, a", "Go to Home, Candidates, Lists, Imports, Positions, Runs, Usage, Admin"),
+    ("/", "Go to the search box of the page"),
+    ("Esc", "Close what is open"),
+)
+
+
+def shell(actor: Actor | None, org_name: str, provider_modes: Mapping[str, str], csrf_token: str) -> Component:
+    """The whole page; without an actor, the frame alone (Dash looks at it once, before anybody asks)."""
+    return html.Div(
+        [
+            html.A("Skip to content", href=f"#{ids.MAIN}", className="skip-link"),
+            dcc.Store(id=ids.NOTICE),
+            dcc.Store(id=ids.THEME),
+            top_bar(actor, org_name, csrf_token) if actor else None,
+            provider_banner(provider_modes) if actor else None,
+            html.Main(page_container, id=ids.MAIN, tabIndex="-1", className="page"),
+            html.Div(id=ids.NOTICES, className="notices", role="status", **{"aria-live": "polite"}),
+            shortcuts_dialog(),
+        ],
+        className="shell",
+    )
+
+
+def top_bar(actor: Actor, org_name: str, csrf_token: str) -> Component:
+    places = [*PLACES, ADMIN_PLACE] if actor.may_administer else PLACES
+    links = [
+        dbc.NavItem(dbc.NavLink(place_name(name, key), href=path, active="exact" if path == "/" else "partial"))
+        for name, path, key in places
+    ]
+    return html.Header(
+        dbc.Navbar(
+            [
+                dcc.Link("SourcingX", href="/", className="navbar-brand"),
+                html.Button(
+                    html.Span(className="navbar-toggler-icon"),
+                    id=ids.MENU_TOGGLE,
+                    className="navbar-toggler",
+                    type="button",
+                    **{"aria-label": "Menu", "aria-controls": ids.MENU},
+                ),
+                dbc.Collapse(
+                    [
+                        html.Nav(dbc.Nav(links, navbar=True), **{"aria-label": "Pages"}),
+                        person_menu(actor, org_name, csrf_token),
+                    ],
+                    id=ids.MENU,
+                    navbar=True,
+                ),
+            ],
+            expand="lg",
+            className="top-bar",
+            color=None,
+        )
+    )
+
+
+def place_name(name: str, key: str) -> Component:
+    """The word in the bar, which also answers to its key (assets/shell.js)."""
+    return html.Span(name, **{"data-key": key})
+
+
+def person_menu(actor: Actor, org_name: str, csrf_token: str) -> Component:
+    return html.Div(
+        [
+            html.Button(
+                "◐",
+                id=ids.THEME_TOGGLE,
+                className="btn btn-quiet",
+                type="button",
+                title="Light or dark",
+                **{"aria-label": "Switch between light and dark"},
+            ),
+            html.Button(
+                "?",
+                className="btn btn-quiet",
+                type="button",
+                title="Keyboard shortcuts",
+                **{"aria-label": "Keyboard shortcuts", "data-opens": ids.SHORTCUTS},
+            ),
+            html.Details(
+                [
+                    html.Summary(actor.name or actor.email, className="btn btn-quiet"),
+                    html.Div(
+                        [
+                            html.Div(org_name, className="menu-fact"),
+                            html.Div(f"{actor.email} · {actor.role}", className="menu-fact text-secondary"),
+                            dcc.Link("Account", href="/account", className="menu-item"),
+                            sign_out_form(csrf_token),
+                        ],
+                        className="menu",
+                    ),
+                ],
+                className="person-menu",
+            ),
+        ],
+        className="person",
+    )
+
+
+def sign_out_form(csrf_token: str) -> Component:
+    return html.Form(
+        [csrf_field(csrf_token), html.Button("Sign out", type="submit", className="menu-item")],
+        action="/logout",
+        method="post",
+    )
+
+
+def csrf_field(csrf_token: str) -> Component:
+    """What a plain form needs for the server to believe that it is ours."""
+    return dcc.Input(type="hidden", name="csrf_token", value=csrf_token)
+
+
+def provider_banner(provider_modes: Mapping[str, str]) -> Component | None:
+    simulated = [PROVIDER_NAMES[name] for name, mode in provider_modes.items() if mode == "simulated"]
+    missing = [PROVIDER_NAMES[name] for name, mode in provider_modes.items() if mode == "not connected"]
+    words = []
+    if simulated:
+        words.append("Simulated providers: no money is spent, and nobody here is real.")
+    if missing:
+        words.append(f"Not connected: {', '.join(missing)}. Their work waits until a key is set.")
+    return html.Div(" ".join(words), className="banner", role="note") if words else None
+
+
+def shortcuts_dialog() -> Component:
+    rows = [html.Tr([html.Td(html.Kbd(keys)), html.Td(meaning)]) for keys, meaning in SHORTCUTS]
+    return html.Dialog(
+        [
+            html.H2("Keyboard shortcuts", className="h5"),
+            html.Table(html.Tbody(rows), className="table table-sm"),
+            html.Form(html.Button("Close", className="btn btn-secondary", type="submit"), method="dialog"),
+        ],
+        id=ids.SHORTCUTS,
+        className="dialog",
+    )
+
+
+def page_header(title: str, lead: str = "", actions: Sequence[Component] = ()) -> Component:
+    """The head of a page: what it is, one line on what it is for, and its main actions."""
+    return html.Div(
+        [
+            html.Div([html.H1(title), html.P(lead, className="lead-line") if lead else None]),
+            html.Div(list(actions), className="page-actions"),
+        ],
+        className="page-header",
+    )
+
+
+def empty_state(words: str, action: Component | None = None) -> Component:
+    """What to do where there is nothing yet."""
+    return html.Div([html.P(words), action], className="empty-state")
+
+
+def card(title: str, children: Any, **attributes: Any) -> Component:
+    """A titled block of a page."""
+    return html.Section([html.H2(title, className="card-title"), html.Div(children)], className="block", **attributes)

@@ -1,0 +1,151 @@
+"""Scripts and styles: compressed once, sent with a year of caching, without troubling Flask.
+
+Their addresses carry a fingerprint, so what is behind one never changes. They are public: they hold the
+product's code and nothing of anybody's data.
+"""
+
+import gzip
+import hashlib
+import mimetypes
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from urllib.parse import parse_qs
+
+import brotli
+from dash import Dash
+from dash.fingerprint import check_fingerprint
+from werkzeug.datastructures import Accept
+from werkzeug.http import parse_accept_header
+from werkzeug.wsgi import FileWrapper
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+SUITES: Final = "/_dash-component-suites/"
+ASSETS: Final = "/assets/"
+FOR_EVER: Final = "public, max-age=31536000, immutable"
+COMPRESSIBLE: Final = frozenset({".js", ".css", ".svg", ".json", ".txt"})
+# The slowest levels pay off: done once, sent for ever. The plot library alone would take half a minute.
+LARGE_BYTES: Final = 2_000_000
+BROTLI_QUALITY: Final = 11
+BROTLI_QUALITY_LARGE: Final = 7
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One file as it is sent: where it lies, its length, and how it is encoded."""
+
+    path: Path
+    length: int
+    encoding: str | None
+
+
+@dataclass
+class CompressedFiles:
+    """Answers requests for fingerprinted files; everything else goes on to the application."""
+
+    inner: "WSGIApplication"
+    dash_app: Dash
+    folder: Path
+    found: dict[str, Mapping[str, Variant]] = field(default_factory=dict)
+
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        path = environ.get("PATH_INFO", "")
+        if environ["REQUEST_METHOD"] not in ("GET", "HEAD") or not self.is_fingerprinted(path, environ):
+            return self.inner(environ, start_response)
+        variants = self.variants(path)
+        if not variants:
+            return self.inner(environ, start_response)
+        return send(choose(variants, environ), path, environ, start_response)
+
+    def is_fingerprinted(self, path: str, environ: "WSGIEnvironment") -> bool:
+        if path.startswith(SUITES):
+            return check_fingerprint(path)[1]
+        return path.startswith(ASSETS) and "m" in parse_qs(environ.get("QUERY_STRING", ""))
+
+    def variants(self, path: str) -> Mapping[str, Variant]:
+        """The encodings at hand for an address, made on first use; none if it is no file of ours."""
+        if path not in self.found:
+            source = self.source(path)
+            if source is None:
+                return {}
+            self.found[path] = compress_once(source, self.folder)
+        return self.found[path]
+
+    def source(self, path: str) -> Path | None:
+        """The file behind an address, if Dash registered it or it lies in assets."""
+        if path.startswith(ASSETS):
+            root = Path(self.dash_app.config.assets_folder).resolve()
+            file = (root / path.removeprefix(ASSETS)).resolve()
+            return file if file.is_relative_to(root) and file.is_file() else None
+        package, _, rest = path.removeprefix(SUITES).partition("/")
+        inside, _ = check_fingerprint(rest)
+        if inside not in self.dash_app.registered_paths.get(package, ()):
+            return None
+        file = Path(str(sys.modules[package].__file__)).parent / inside
+        return file if file.is_file() else None
+
+    def warm_up(self, html: str) -> None:
+        """Compress what a page names, before a person waits for it."""
+        for chunk in html.split('"'):
+            path = chunk.partition("?")[0]
+            if path.startswith((SUITES, ASSETS)):
+                self.variants(path)
+
+
+def compress_once(source: Path, folder: Path) -> Mapping[str, Variant]:
+    """The plain file and its compressed copies, which are kept by content for all workers and starts."""
+    plain = Variant(source, source.stat().st_size, None)
+    if source.suffix not in COMPRESSIBLE:
+        return {"identity": plain}
+    body = source.read_bytes()
+    name = hashlib.sha256(body).hexdigest()
+    quality = BROTLI_QUALITY if len(body) <= LARGE_BYTES else BROTLI_QUALITY_LARGE
+    return {
+        "br": kept(folder / f"{name}.br", "br", lambda: brotli.compress(body, quality=quality)),
+        "gzip": kept(folder / f"{name}.gz", "gzip", lambda: gzip.compress(body, 9, mtime=0)),
+        "identity": plain,
+    }
+
+
+def kept(path: Path, encoding: str, make: Callable[[], bytes]) -> Variant:
+    """A compressed copy, complete before it gets its name, so that two workers may make it at once."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor, draft = tempfile.mkstemp(dir=path.parent)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(make())
+        Path(draft).replace(path)
+    return Variant(path, path.stat().st_size, encoding)
+
+
+def choose(variants: Mapping[str, Variant], environ: "WSGIEnvironment") -> Variant:
+    accepted = parse_accept_header(environ.get("HTTP_ACCEPT_ENCODING", ""), Accept)
+    for encoding in ("br", "gzip"):
+        if encoding in variants and accepted.quality(encoding) > 0:
+            return variants[encoding]
+    return variants["identity"]
+
+
+def send(variant: Variant, path: str, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+    headers = [
+        ("Content-Type", mimetypes.guess_type(path)[0] or "application/octet-stream"),
+        ("Content-Length", str(variant.length)),
+        ("Cache-Control", FOR_EVER),
+        ("Vary", "Accept-Encoding"),
+        ("X-Content-Type-Options", "nosniff"),
+        ("Cross-Origin-Resource-Policy", "same-origin"),
+    ]
+    if variant.encoding:
+        headers.append(("Content-Encoding", variant.encoding))
+    start_response("200 OK", headers)
+    if environ["REQUEST_METHOD"] == "HEAD":
+        return []
+    wrapper = environ.get("wsgi.file_wrapper", FileWrapper)
+    chunks: Iterable[bytes] = wrapper(variant.path.open("rb"))
+    return chunks

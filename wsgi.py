@@ -1,0 +1,7 @@
+"""What is served: `server` for Gunicorn and for the command line (`flask --app wsgi`)."""
+
+from app import create_app
+from services.settings import load_settings
+
+dash_app = create_app(load_settings())
+server = dash_app.server
