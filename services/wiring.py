@@ -7,10 +7,12 @@ from functools import cache
 from ratelimit import LocalStore
 from services.accounts import Accounts
 from services.admin import Admin
+from services.candidates import Candidates
 from services.clock import Clock, SystemClock
 from services.db.embedded import EmbeddedDatabaseError, EmbeddedPostgres
 from services.db.pool import Database
 from services.door import AddressDoor
+from services.enrichment import Enrichment
 from services.imports import Imports
 from services.lists import Lists
 from services.positions import Positions
@@ -30,7 +32,9 @@ class Services:
     positions: Positions
     usage: Usage
     lists: Lists
+    candidates: Candidates
     imports: Imports
+    enrichment: Enrichment
 
 
 @dataclass(frozen=True)
@@ -76,8 +80,10 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
         ),
         admin=Admin(database),
         positions=Positions(database),
+        enrichment=Enrichment(database, clock),
         usage=Usage(database, clock),
         lists=Lists(database),
+        candidates=Candidates(database, clock),
         imports=Imports(
             database,
             clock,

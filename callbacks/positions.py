@@ -1,0 +1,149 @@
+"""Positions: read the brief while it is typed, save it, approve it."""
+
+from typing import Any
+from uuid import UUID, uuid4
+
+from dash import Dash, Input, Output, State, ctx, no_update
+from dash.development.base_component import Component
+
+from callbacks.notices import notify
+from callbacks.who import actor
+from pages import ids
+from pages.parts.position_parts import (
+    criteria_hint,
+    criteria_list,
+    criteria_problem,
+    position_head,
+    positions_table,
+    versions_list,
+)
+from services.domain.constraints import read_constraints
+from services.errors import BadInput, NotFound
+from services.positions import BriefText
+from services.wiring import current
+
+Boxes = tuple[str | None, str | None, str | None, str | None]
+
+
+def show_positions(shown: dict[str, Any]) -> Component:
+    is_archive = bool(shown.get("archived"))
+    return positions_table(current().positions.recent(actor(), is_archive), is_archive)
+
+
+def open_position(wanted: dict[str, str]) -> tuple[Any, ...]:
+    """Fill the form from the position in the address; a new one starts empty."""
+    if wanted["position_id"] == "new":
+        return None, position_head("", None, None, True), None, None, None, None, None, "–"
+    position = current().positions.open(
+        actor(), parse_id(wanted["position_id"]), parse_id(wanted["version_id"]) if wanted["version_id"] else None
+    )
+    row = position.version.row
+    return (
+        {"version_id": str(row.id), "revision": row.revision} if position.is_latest else None,
+        position_head(position.title, position.position_id, row, position.is_latest),
+        position.title,
+        row.role_text,
+        row.must_text,
+        row.nice_text,
+        row.exclude_text,
+        versions_list(position.position_id, position.history, row.id),
+    )
+
+
+def read_brief(*boxes: str | None) -> tuple[Component, bool]:
+    """The criteria of what is typed so far, and whether they could be approved."""
+    brief = brief_text(boxes)
+    if not (brief.must or brief.nice or brief.exclude).strip():
+        return criteria_hint(), True
+    try:
+        criteria = current().positions.read(brief)
+    except BadInput as problem:
+        return criteria_problem(problem.message), True
+    return criteria_list(criteria, read_constraints(criteria)), False
+
+
+def save_position(
+    _save: int | None,
+    _approve: int | None,
+    wanted: dict[str, str],
+    seen: dict[str, Any] | None,
+    title: str | None,
+    *boxes: str | None,
+) -> tuple[Any, Any]:
+    """Save what the form holds and, if asked, approve exactly that; the address then names the position."""
+    positions, who = current().positions, actor()
+    approves = ctx.triggered_id == ids.POSITION_APPROVE
+    brief = brief_text(boxes)
+    if wanted["position_id"] == "new":
+        saved = positions.create(who, title or "", brief, approve=approves)
+    else:
+        if seen is None:
+            raise BadInput("This is an older version and stays as it is. Open the latest version to edit it.")
+        position_id = parse_id(wanted["position_id"])
+        saved = positions.save(
+            who, position_id, parse_id(seen["version_id"]), int(seen["revision"]), title or "", brief
+        )
+        if approves:
+            latest = positions.open(who, position_id).version.row
+            positions.approve(who, position_id, latest.id, latest.revision)
+    count = len(saved.criteria)
+    notify(f"{count} criteria approved. You can screen people now." if approves else "Draft saved.")
+    if wanted["position_id"] == "new":
+        return f"/positions/{saved.position_id}", no_update
+    return no_update, {**wanted, "version_id": "", "saved": str(uuid4())}
+
+
+def archive_position(clicks: int | None, wanted: dict[str, str]) -> str:
+    if not clicks:
+        raise BadInput("Nothing was archived.")
+    current().positions.archive(actor(), parse_id(wanted["position_id"]))
+    notify("Position archived. You find it under Archived.", "info")
+    return "/positions"
+
+
+def brief_text(boxes: tuple[str | None, ...]) -> BriefText:
+    role, must, nice, exclude = ((text or "") for text in boxes)
+    return BriefText(role, must, nice, exclude)
+
+
+def parse_id(text: str) -> UUID:
+    """An id from an address; anything else is a thing that does not exist."""
+    try:
+        return UUID(text)
+    except ValueError:
+        raise NotFound("This position does not exist any more, or it belongs to another organization.") from None
+
+
+def register(app: Dash) -> None:
+    boxes = [ids.POSITION_ROLE, ids.POSITION_MUST, ids.POSITION_NICE, ids.POSITION_EXCLUDE]
+    app.callback(Output(ids.POSITIONS_TABLE, "children"), Input(ids.POSITIONS_SHOWN, "data"))(show_positions)
+    app.callback(
+        Output(ids.POSITION_SEEN, "data"),
+        Output(ids.POSITION_HEAD, "children"),
+        Output(ids.POSITION_TITLE, "value"),
+        *(Output(box, "value") for box in boxes),
+        Output(ids.POSITION_HISTORY, "children"),
+        Input(ids.POSITION_OPEN, "data"),
+    )(open_position)
+    app.callback(
+        Output(ids.POSITION_CRITERIA, "children"),
+        Output(ids.POSITION_APPROVE, "disabled"),
+        *(Input(box, "value") for box in boxes),
+    )(read_brief)
+    app.callback(
+        Output(ids.ADDRESS, "pathname", allow_duplicate=True),
+        Output(ids.POSITION_OPEN, "data"),
+        Input(ids.POSITION_SAVE, "n_clicks"),
+        Input(ids.POSITION_APPROVE, "n_clicks"),
+        State(ids.POSITION_OPEN, "data"),
+        State(ids.POSITION_SEEN, "data"),
+        State(ids.POSITION_TITLE, "value"),
+        *(State(box, "value") for box in boxes),
+        prevent_initial_call=True,
+    )(save_position)
+    app.callback(
+        Output(ids.ADDRESS, "pathname", allow_duplicate=True),
+        Input(ids.POSITION_ARCHIVE, "n_clicks"),
+        State(ids.POSITION_OPEN, "data"),
+        prevent_initial_call=True,
+    )(archive_position)

@@ -1,0 +1,92 @@
+"""Usage: answer the question that stands in the address, and put a changed filter into it."""
+
+from datetime import date, timedelta
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+from uuid import UUID
+
+from dash import Dash, Input, Output, State, no_update
+from dash.development.base_component import Component
+
+from callbacks.who import actor
+from pages import ids
+from pages.parts.usage_report import cards, filter_bar, pager, plots, usage_table, without
+from services.errors import BadInput
+from services.usage import UsageQuestion
+from services.wiring import current
+
+DAYS_IN_SPAN = {"today": 1, "7": 7, "30": 30, "all": 366}
+
+
+def show_usage(query: dict[str, str]) -> tuple[list[Component | None], str]:
+    usage, who = current().usage, actor()
+    question = parse_question(query, usage.today(who))
+    page = int(query["page"]) if query.get("page", "").isdigit() else 1
+    report = usage.report(who, question, page)
+    shown = [
+        filter_bar(query, report.people, question.first_day, question.last_day),
+        cards(report.totals),
+        plots(report.by_day, report.by_user, report.sees_team) if report.totals.calls else None,
+        usage_table(report.rows, report.totals),
+        pager(without(query, "page"), report.page, report.pages),
+    ]
+    return shown, f"/exports/usage.csv?{urlencode(without(query, 'page'))}"
+
+
+def change_filters(first: str, last: str, person: str, provider: str, search: str | None) -> Any:
+    """The address of the question as the controls now put it; unchanged controls change nothing."""
+    query = dict(parse_qsl((search or "").lstrip("?")))
+    shown = parse_question(query, current().usage.today(actor()))
+    wanted = without(query, "page") | {"user": person, "provider": provider}
+    if (first, last) != (str(shown.first_day), str(shown.last_day)):
+        wanted = without(wanted, "span") | {"from": first, "until": last}
+    wanted = without(wanted)
+    return no_update if wanted == without(query, "page") else f"?{urlencode(wanted)}"
+
+
+def parse_question(query: dict[str, str], today: date) -> UsageQuestion:
+    """The question an address asks. Raises BadInput that names what cannot be read."""
+    if "from" in query or "until" in query:
+        first = parse_day(query.get("from", ""), today)
+        last = parse_day(query.get("until", ""), today)
+    elif query.get("span") == "month":
+        first, last = today.replace(day=1), today
+    else:
+        days = DAYS_IN_SPAN.get(query.get("span", "7"), 7)
+        first, last = today - timedelta(days=days - 1), today
+    return UsageQuestion(
+        first, last, parse_user(query.get("user")), query.get("provider") or None, parse_user(query.get("run"))
+    )
+
+
+def parse_day(text: str, today: date) -> date:
+    if not text:
+        return today
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise BadInput(f"“{text[:20]}” is not a day. Write it like 2026-01-31.") from None
+
+
+def parse_user(text: str | None) -> UUID | None:
+    if not text:
+        return None
+    try:
+        return UUID(text)
+    except ValueError:
+        raise BadInput("This link names a person or run in a way we cannot read.") from None
+
+
+def register(app: Dash) -> None:
+    app.callback(
+        Output(ids.USAGE_REPORT, "children"), Output(ids.USAGE_CSV, "href"), Input(ids.USAGE_QUESTION, "data")
+    )(show_usage)
+    app.callback(
+        Output(ids.ADDRESS, "search", allow_duplicate=True),
+        Input(ids.USAGE_FROM, "value"),
+        Input(ids.USAGE_UNTIL, "value"),
+        Input(ids.USAGE_PERSON, "value"),
+        Input(ids.USAGE_PROVIDER, "value"),
+        State(ids.ADDRESS, "search"),
+        prevent_initial_call=True,
+    )(change_filters)

@@ -1,0 +1,164 @@
+"""Positions as people see them: the table, the head of one position, its criteria and its versions."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from dash import dcc, html
+from dash.development.base_component import Component
+
+from pages import ids
+from pages.parts.shell import empty_state
+from services.domain.constraints import Constraint
+from services.domain.criteria import Criterion, Kind
+
+BOX_TITLES = {Kind.MUST: "Must-haves", Kind.EXCLUDE: "Exclusions", Kind.NICE: "Nice-to-haves"}
+
+
+class Version(Protocol):
+    """What is shown of a version in a table or a history."""
+
+    @property
+    def number(self) -> int: ...
+    @property
+    def approved_at(self) -> datetime | None: ...
+    @property
+    def frozen_at(self) -> datetime | None: ...
+
+
+class ListedVersion(Version, Protocol):
+    """A version in the history of its position."""
+
+    @property
+    def id(self) -> UUID: ...
+    @property
+    def created_at(self) -> datetime: ...
+    @property
+    def edited_by_name(self) -> str: ...
+
+
+class ListedPosition(Version, Protocol):
+    """A position in the table."""
+
+    @property
+    def id(self) -> UUID: ...
+    @property
+    def title(self) -> str: ...
+    @property
+    def criteria(self) -> int: ...
+    @property
+    def created_by_name(self) -> str: ...
+    @property
+    def last_run_at(self) -> datetime | None: ...
+
+
+def show_day(moment: datetime | None) -> str:
+    return f"{moment:%d %b %Y}".lstrip("0") if moment else "–"
+
+
+def status_chip(version: Version) -> Component:
+    if version.frozen_at:
+        return html.Span("In use", className="chip chip-good", title="Frozen: an edit makes a new version")
+    if version.approved_at:
+        return html.Span("Approved", className="chip chip-info", title="Ready to screen with")
+    return html.Span("Draft", className="chip", title="Approve its criteria before screening")
+
+
+def positions_table(rows: Sequence[ListedPosition], is_archive: bool) -> Component:
+    if not rows:
+        return empty_state(
+            "Nothing is archived."
+            if is_archive
+            else "No position yet. Write what you hire for; its lines become the criteria people are screened against.",
+            None if is_archive else dcc.Link("New position", href="/positions/new", className="btn btn-primary"),
+        )
+    head = html.Thead(
+        html.Tr([html.Th(name) for name in ("Position", "Status", "Version", "Criteria", "Last run", "By")])
+    )
+    body = [
+        html.Tr(
+            [
+                html.Td(dcc.Link(row.title, href=f"/positions/{row.id}")),
+                html.Td(status_chip(row)),
+                html.Td(row.number),
+                html.Td(row.criteria),
+                html.Td(show_day(row.last_run_at)),
+                html.Td(row.created_by_name),
+            ]
+        )
+        for row in rows
+    ]
+    return html.Div(html.Table([head, html.Tbody(body)], className="table table-hover"), className="table-responsive")
+
+
+def position_head(title: str, position_id: UUID | None, version: Version | None, is_latest: bool) -> list[Component]:
+    status: list[Component | str] = []
+    actions: list[Component] = []
+    if version is not None and position_id is not None:
+        status = [status_chip(version), f" version {version.number}"]
+        if not is_latest:
+            status += [" · ", dcc.Link("go to the latest version", href=f"/positions/{position_id}")]
+        actions.append(html.Button("Archive", id=ids.POSITION_ARCHIVE, className="btn btn-quiet"))
+        if version.approved_at:
+            actions.append(
+                dcc.Link("Screen people", href=f"/screening?position={position_id}", className="btn btn-primary")
+            )
+    else:
+        # The button exists on every form, so that its callback always has its input.
+        actions.append(html.Button("Archive", id=ids.POSITION_ARCHIVE, hidden=True))
+        status = ["Write the brief; approve the criteria on the right before you screen."]
+    return [
+        html.Div([html.H1(title or "New position"), html.P(status, className="lead-line")]),
+        html.Div(actions, className="page-actions"),
+    ]
+
+
+def criteria_list(criteria: Sequence[Criterion], constraints: Sequence[Constraint]) -> Component:
+    limits: dict[str, list[str]] = {}
+    for constraint in constraints:
+        limits.setdefault(constraint.criterion_id, []).append(constraint.sentence)
+    blocks: list[Component] = []
+    for kind, title in BOX_TITLES.items():
+        members = [criterion for criterion in criteria if criterion.kind is kind]
+        if members:
+            blocks.append(html.H3(f"{title} ({len(members)})", className="h6 mt-2"))
+            blocks.append(html.Ol([criterion_item(c, limits.get(c.id, [])) for c in members], className="criteria"))
+    return html.Div(blocks)
+
+
+def criterion_item(criterion: Criterion, limits: Sequence[str]) -> Component:
+    return html.Li(
+        [
+            html.Span(criterion.text, dir="auto"),
+            *(html.Div(f"Checked by code: {limit}", className="criterion-note") for limit in limits),
+            html.Div(criterion.note, className="criterion-note") if criterion.note else None,
+        ]
+    )
+
+
+def criteria_problem(message: str) -> Component:
+    return html.Div(message, className="problem", role="status")
+
+
+def criteria_hint() -> Component:
+    return html.P("Each line of the boxes becomes a criterion and shows up here.", className="text-secondary")
+
+
+def versions_list(position_id: UUID, history: Sequence[ListedVersion], shown: UUID) -> Component:
+    return html.Ul(
+        [
+            html.Li(
+                [
+                    html.Strong(f"Version {version.number}")
+                    if version.id == shown
+                    else dcc.Link(f"Version {version.number}", href=f"/positions/{position_id}?version={version.id}"),
+                    " ",
+                    status_chip(version),
+                    html.Span(f" {version.edited_by_name}, {show_day(version.created_at)}", className="text-secondary"),
+                ]
+            )
+            for version in history
+        ],
+        className="plain-list",
+    )

@@ -1,0 +1,87 @@
+"""Position: the brief in four boxes, the criteria that come of it, and their approval."""
+
+import dash
+from dash import dcc, html
+from dash.development.base_component import Component
+
+from pages import ids
+
+dash.register_page(__name__, path_template="/positions/<position_id>", title="Position")
+
+BOXES = (
+    (ids.POSITION_ROLE, "Role and context", "What the job is about. It calibrates; it is no criterion.", 5),
+    (ids.POSITION_MUST, "Must-haves", "One a line. All are required.", 7),
+    (ids.POSITION_NICE, "Nice-to-haves", "One a line. They give tags and never change a verdict.", 4),
+    (ids.POSITION_EXCLUDE, "Exclusions", "One a line. Any that applies rules a person out.", 4),
+)
+EXAMPLES = {
+    ids.POSITION_ROLE: "Backend engineer in a payments team of six. Product company, hybrid.",
+    ids.POSITION_MUST: "5+ years of backend work\nPython or Go in production\nAt least 1 year at current company",
+    ids.POSITION_NICE: "Kafka\nPayments or banking domain",
+    ids.POSITION_EXCLUDE: "Works at a consulting or outsourcing company\nHead of, director or VP",
+}
+
+
+def layout(position_id: str = "new", version: str = "", **_query: str) -> Component:
+    return html.Div(
+        [
+            dcc.Store(id=ids.POSITION_OPEN, data={"position_id": position_id, "version_id": version}),
+            # The version and revision this form was filled from: saving names them.
+            dcc.Store(id=ids.POSITION_SEEN),
+            html.Div(id=ids.POSITION_HEAD, className="page-header"),
+            html.Div([brief_form(), criteria_column()], className="two-columns"),
+        ],
+        id=ids.POSITION_FORM,
+    )
+
+
+def brief_form() -> Component:
+    return html.Section(
+        [
+            html.Label("Title", htmlFor=ids.POSITION_TITLE, className="form-label"),
+            dcc.Input(
+                id=ids.POSITION_TITLE, className="form-control", maxLength=200, placeholder="Backend engineer, payments"
+            ),
+            *(part for box in BOXES for part in text_box(*box)),
+        ],
+        className="block",
+    )
+
+
+def text_box(component_id: str, label: str, hint: str, rows: int) -> tuple[Component, ...]:
+    return (
+        html.Label(label, htmlFor=component_id, className="form-label mt-3"),
+        html.Div(hint, id=f"{component_id}-hint", className="form-text mt-0 mb-1"),
+        dcc.Textarea(
+            id=component_id,
+            className="form-control",
+            rows=rows,
+            placeholder=EXAMPLES[component_id],
+            **{"aria-describedby": f"{component_id}-hint"},
+        ),
+    )
+
+
+def criteria_column() -> Component:
+    return html.Div(
+        [
+            html.Section(
+                [
+                    html.H2("Criteria", className="card-title"),
+                    html.Div(id=ids.POSITION_CRITERIA, **{"aria-live": "polite"}),
+                    html.Div(
+                        [
+                            html.Button("Save draft", id=ids.POSITION_SAVE, className="btn btn-secondary"),
+                            html.Button("Approve criteria", id=ids.POSITION_APPROVE, className="btn btn-primary"),
+                        ],
+                        className="form-actions",
+                    ),
+                ],
+                className="block",
+            ),
+            html.Section(
+                [html.H2("Versions", className="card-title"), html.Div(id=ids.POSITION_HISTORY)], className="block"
+            ),
+        ],
+        className="sticky-column",
+    )

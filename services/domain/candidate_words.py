@@ -1,0 +1,42 @@
+"""What is written into a candidate's search vector, and how a column's words are asked for again.
+
+Besides the words of all texts, a vector holds its organization and, under a column's name, the words of the
+columns that have a filter of their own. No word of a text contains a colon, so the two never meet
+(docs/decisions/search.md, The vector).
+"""
+
+from collections.abc import Iterable
+from typing import Final, Literal
+
+from services.domain.queries import to_tsvector, words_of
+
+WordColumn = Literal["name", "title", "company", "location"]
+WORD_COLUMNS: Final[tuple[WordColumn, ...]] = ("name", "title", "company", "location")
+
+
+def candidate_vector(
+    org_number: int, *, name: str, title: str, company: str, location: str, texts: Iterable[str]
+) -> str:
+    """The literal for `candidates.words`, to be cast by `::tsvector`; `texts` are all that full text searches.
+
+    `org_number` is `organizations.number`. `texts` does not get the four columns added: name them there too.
+    """
+    columns: dict[WordColumn, str] = {"name": name, "title": title, "company": company, "location": location}
+    tagged = {f"{column}:{form}" for column in WORD_COLUMNS for form in _forms(columns[column])}
+    return " ".join([f"'org:{org_number}'", *(f"'{tag}'" for tag in sorted(tagged)), to_tsvector(texts)]).rstrip()
+
+
+def column_query(column: WordColumn, typed: str) -> str | None:
+    """The tsquery literal for: each typed word begins a word of the column; None if nothing was typed."""
+    words = [forms[0] for forms in words_of(typed)]
+    return " & ".join(f"'{column}:{word}':*" for word in words) or None
+
+
+def column_matches(text: str, typed: str) -> bool:
+    """What `column_query` means, said without a database."""
+    forms = _forms(text)
+    return all(any(form.startswith(word[0]) for form in forms) for word in words_of(typed))
+
+
+def _forms(text: str) -> set[str]:
+    return {form for forms in words_of(text) for form in forms}

@@ -1,0 +1,266 @@
+"""Screening: price first, then a run in the background; verdicts, and what people decide about them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Literal
+from uuid import UUID
+
+from services.clock import Clock
+from services.db import positions as positions_db
+from services.db import screening as db
+from services.db.pool import Database, Tx
+from services.db.prices import read_prices
+from services.db.screening import OverrideRow, ResultRow, ScreeningRow
+from services.domain.actors import Actor
+from services.domain.criteria import Kind
+from services.domain.dates import month_of
+from services.domain.money import (
+    DEFAULT_NICE_CALL,
+    DEFAULT_SCREENING_CALL,
+    CallSize,
+    Estimate,
+    Unpriced,
+    estimate_screening,
+)
+from services.domain.runs import RunKind, StartedRun
+from services.domain.verdicts import Decision
+from services.errors import BadInput, Conflict, NotConnected, NotFound, OutOfBudget
+from services.runs.service import NewRunOrder, Runs
+from services.screening_work import EXTRAS_OPERATION, OPERATION
+from services.settings import ProviderMode
+
+RESULTS_A_PAGE = 50
+MOST_PEOPLE_A_RUN = 100_000
+LONGEST_REASON = 500
+STANDINGS = ("GO", "MAYBE", "NO GO", "failed", "refused", "skipped", "unknown", "waiting", "none")
+DEFAULT_REASONS = (
+    "Experience is more relevant than it looks",
+    "Experience is less relevant than it looks",
+    "Evidence misread",
+    "Criterion read too strictly",
+    "Known to us from earlier",
+    "Not available or not interested",
+    "Other",
+)
+CONFIRMED = "Confirmed"
+NO_POSITION = "This position does not exist any more, or it belongs to another organization."
+NO_PEOPLE = "There is nobody to screen here. Choose a list with people in it, or select some candidates."
+
+
+@dataclass(frozen=True)
+class ScreeningOrder:
+    """What somebody wants screened: a position, people by list or by id, and how."""
+
+    position_id: UUID
+    list_id: UUID | None = None
+    candidate_ids: tuple[int, ...] = ()
+    which: Literal["missing", "all"] = "missing"
+    most: int | None = None
+    extras: bool = True
+    cap_usd: Decimal | None = None
+
+
+@dataclass(frozen=True)
+class ScreeningQuote:
+    """The price of an order before it starts, and what it covers; `version_id` is what it was made for."""
+
+    version_id: UUID
+    version_number: int
+    people: int
+    already_screened: int
+    to_screen: int
+    thin: int
+    estimate: Estimate
+    model: str
+    is_measured: bool
+
+
+@dataclass(frozen=True)
+class Results:
+    """One page of the results of a position, and how everybody in view stands."""
+
+    counts: Mapping[str, int]
+    rows: tuple[ResultRow, ...]
+    page: int
+    pages: int
+
+    @property
+    def people(self) -> int:
+        return sum(self.counts.values())
+
+
+@dataclass(frozen=True)
+class VerdictFile:
+    """Everything that defends one verdict, and what people decided about it."""
+
+    row: ScreeningRow
+    overrides: tuple[OverrideRow, ...]
+
+    @property
+    def standing(self) -> str:
+        active = next((o for o in self.overrides if o.undone_at is None), None)
+        return active.verdict if active else self.row.verdict
+
+
+@dataclass(frozen=True)
+class Screening:
+    """Everybody in an organization may screen and decide; each pays under their own name."""
+
+    db: Database
+    clock: Clock
+    runs: Runs
+    model: str
+    mode: ProviderMode
+    reasons: Sequence[str] = field(default=DEFAULT_REASONS)
+
+    def quote(self, actor: Actor, order: ScreeningOrder) -> ScreeningQuote:
+        """Count and price an order. Raises BadInput, NotFound, NotConnected; nothing is written."""
+        with self.db.act_as(actor) as tx:
+            return self.quote_in(tx, order)
+
+    def quote_in(self, tx: Tx, order: ScreeningOrder) -> ScreeningQuote:
+        if self.mode == "not connected":
+            raise NotConnected("OpenAI is not connected: set OPENAI_API_KEY and start again.")
+        version_id = positions_db.usable_version_id(tx, order.position_id)
+        version = positions_db.find_version(tx, version_id) if version_id else None
+        if version_id is None or version is None:
+            if positions_db.latest_version_id(tx, order.position_id) is None:
+                raise NotFound(NO_POSITION)
+            raise BadInput("Approve the position's criteria first: nothing runs before somebody has read them.")
+        counts = db.source_counts(tx, order.position_id, version_id, order.list_id, order.candidate_ids)
+        left = counts.people - (counts.screened_with_version if order.which == "missing" else 0)
+        to_screen = min(left, order.most or MOST_PEOPLE_A_RUN, MOST_PEOPLE_A_RUN)
+        asks_nice = order.extras and any(c.kind is Kind.NICE for c in positions_db.criteria_of(tx, version_id))
+        first, second = (db.average_call(tx, operation) for operation in (OPERATION, EXTRAS_OPERATION))
+        try:
+            estimate = estimate_screening(
+                to_screen,
+                self.model,
+                self.clock.now().date(),
+                asks_nice=asks_nice,
+                screening_call=CallSize(*first) if first else DEFAULT_SCREENING_CALL,
+                nice_call=CallSize(*second) if second else DEFAULT_NICE_CALL,
+                prices=read_prices(tx),
+            )
+        except Unpriced as error:
+            raise NotConnected(
+                f"The model {self.model} has no price, so it cannot be used. Add its price, or choose another model."
+            ) from error
+        return ScreeningQuote(
+            version_id=version_id,
+            version_number=version.number,
+            people=counts.people,
+            already_screened=counts.screened_with_version,
+            to_screen=to_screen,
+            thin=counts.thin,
+            estimate=estimate,
+            model=self.model,
+            is_measured=first is not None,
+        )
+
+    def start(self, actor: Actor, order: ScreeningOrder, start_token: UUID | None = None) -> StartedRun:
+        """Open the run: freeze the version, pick the people, write the items. The price is computed anew here.
+
+        The same token twice is the same run. Raises BadInput, NotFound, NotConnected, OutOfBudget.
+        """
+        with self.db.act_as(actor) as tx:
+            quote = self.quote_in(tx, order)
+            people = db.pick_candidates(
+                tx,
+                quote.version_id,
+                order.list_id,
+                order.candidate_ids,
+                only_missing=order.which == "missing",
+                limit=quote.to_screen,
+            )
+            if not people:
+                raise BadInput(
+                    f"Everybody here has a verdict for version {quote.version_number} already. Choose 'everybody' to"
+                    " screen them again."
+                    if quote.people
+                    else NO_PEOPLE
+                )
+            if order.cap_usd is not None and quote.estimate.cost > order.cap_usd:
+                raise OutOfBudget(
+                    f"This would cost about ${quote.estimate.cost:.2f}, more than your cap of ${order.cap_usd:.2f}."
+                    " Raise the cap or screen fewer people."
+                )
+            positions_db.freeze_version(tx, quote.version_id)
+            version = positions_db.find_version(tx, quote.version_id)
+            return self.runs.open(
+                tx,
+                actor,
+                NewRunOrder(
+                    kind=RunKind.SCREENING,
+                    title=version.title if version else "",
+                    candidate_ids=people,
+                    version_id=quote.version_id,
+                    list_id=order.list_id,
+                    parameters={
+                        "model": self.model,
+                        "extras": order.extras,
+                        "as_of_month": int(month_of(self.clock.now().date())),
+                    },
+                    cap_usd=order.cap_usd,
+                    estimate_usd=quote.estimate.cost,
+                    estimate_calls=quote.estimate.calls,
+                    start_token=start_token,
+                ),
+            )
+
+    def results(
+        self,
+        actor: Actor,
+        position_id: UUID,
+        list_id: UUID | None = None,
+        standings: Sequence[str] | None = None,
+        page: int = 1,
+    ) -> Results:
+        """One page of people with their newest verdict, best first. Raises BadInput for an unknown standing."""
+        if standings is not None and not set(standings) <= set(STANDINGS):
+            raise BadInput("This filter does not exist. Choose from the verdicts shown.", "standing")
+        with self.db.act_as(actor) as tx:
+            counts = db.result_counts(tx, position_id, list_id)
+            shown = sum(n for standing, n in counts.items() if standings is None or standing in standings)
+            pages = max(1, -(-shown // RESULTS_A_PAGE))
+            page = min(max(1, page), pages)
+            offset = (page - 1) * RESULTS_A_PAGE
+            rows = db.results(tx, position_id, list_id, standings, RESULTS_A_PAGE, offset)
+        return Results(counts, tuple(rows), page, pages)
+
+    def verdict(self, actor: Actor, screening_id: int) -> VerdictFile:
+        """One verdict with everything that defends it. Raises NotFound."""
+        with self.db.act_as(actor) as tx:
+            row = db.find_screening(tx, screening_id)
+            if row is None:
+                raise NotFound("This verdict does not exist, or it belongs to another organization.")
+            return VerdictFile(row, tuple(db.overrides_of(tx, screening_id)))
+
+    def decide(self, actor: Actor, screening_id: int, verdict: str, reason: str) -> int:
+        """Record a person's own verdict beside the model's; returns its id, by which it can be undone.
+
+        Agreeing needs no reason. Raises BadInput without one otherwise, NotFound.
+        """
+        if verdict not in list(Decision):
+            raise BadInput("Choose GO, MAYBE or NO GO.", "verdict")
+        reason = " ".join(reason.split())
+        if len(reason) > LONGEST_REASON:
+            raise BadInput(f"The reason has {len(reason)} characters and may have {LONGEST_REASON}.", "reason")
+        with self.db.act_as(actor) as tx:
+            row = db.find_screening(tx, screening_id)
+            if row is None:
+                raise NotFound("This verdict does not exist, or it belongs to another organization.")
+            if not reason and verdict != row.verdict:
+                raise BadInput("Say why you decide otherwise: the reason stays beside the verdict.", "reason")
+            override_id = db.insert_override(tx, screening_id, verdict, reason or CONFIRMED, actor.user_id)
+            assert override_id is not None  # the screening was found in this very transaction
+            return override_id
+
+    def undo(self, actor: Actor, override_id: int) -> int:
+        """Take back one's own decision; returns the screening it was about. Raises Conflict if there is none."""
+        with self.db.act_as(actor) as tx:
+            screening_id = db.undo_override(tx, override_id, actor.user_id)
+        if screening_id is None:
+            raise Conflict("There is nothing to undo: it was undone already, or somebody else decided it.")
+        return screening_id
