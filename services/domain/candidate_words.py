@@ -11,6 +11,7 @@ from typing import Final, Literal
 from services.domain.queries import to_tsvector, words_of
 
 WordColumn = Literal["name", "title", "company", "location"]
+SHORTEST_BEGINNING: Final = 3
 WORD_COLUMNS: Final[tuple[WordColumn, ...]] = ("name", "title", "company", "location")
 
 
@@ -26,16 +27,26 @@ def candidate_vector(
     return " ".join([f"'org:{org_number}'", *(f"'{tag}'" for tag in sorted(tagged)), to_tsvector(texts)]).rstrip()
 
 
-def column_query(column: WordColumn, typed: str) -> str | None:
-    """The tsquery literal for: each typed word begins a word of the column; None if nothing was typed."""
+def column_queries(column: WordColumn, typed: str) -> list[str]:
+    """A tsquery literal for each typed word: it begins a word of the column. All must hold.
+
+    A word too short to be a beginning stands for itself: "hr" is not every word in hr-.
+    """
     words = [forms[0] for forms in words_of(typed)]
-    return " & ".join(f"'{column}:{word}':*" for word in words) or None
+    return [f"'{column}:{word}'{':*' if _may_go_on(word) else ''}" for word in words]
 
 
 def column_matches(text: str, typed: str) -> bool:
-    """What `column_query` means, said without a database."""
+    """What `column_queries` mean, said without a database."""
     forms = _forms(text)
-    return all(any(form.startswith(word[0]) for form in forms) for word in words_of(typed))
+    return all(
+        any(form.startswith(word) if _may_go_on(word) else form == word for form in forms)
+        for word, *_ in words_of(typed)
+    )
+
+
+def _may_go_on(word: str) -> bool:
+    return len(word) >= SHORTEST_BEGINNING
 
 
 def _forms(text: str) -> set[str]:
