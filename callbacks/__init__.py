@@ -2,9 +2,9 @@
 
 from dash import Dash
 
-from callbacks import home, positions, shell, usage
+from callbacks import account, admin, home, positions, shell, usage
 
-MODULES = (home, positions, shell, usage)
+MODULES = (account, admin, home, positions, shell, usage)
 
 
 def register(app: Dash) -> None:

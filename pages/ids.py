@@ -19,8 +19,7 @@ HOME_NEXT = "home-next"
 # Account -----------------------------------------------------------------------------------------------
 
 ACCOUNT_FACTS = "account-facts"
-ACCOUNT_SIGN_OUT_EVERYWHERE = "account-sign-out-everywhere"
-ACCOUNT_GONE = "account-gone"
+ACCOUNT_FORMS = "account-forms"
 
 # Admin -------------------------------------------------------------------------------------------------
 
@@ -39,6 +38,7 @@ ADMIN_OVERRIDE_REASONS = "admin-override-reasons"
 ADMIN_SAVE_SETTINGS = "admin-save-settings"
 ADMIN_HISTORY = "admin-history"
 ADMIN_HISTORY_OLDER = "admin-history-older"
+ADMIN_HISTORY_OLDEST = "admin-history-oldest"
 
 
 def admin_role(user_id: str) -> dict[str, str]:
@@ -46,9 +46,9 @@ def admin_role(user_id: str) -> dict[str, str]:
     return {"type": "admin-role", "user": user_id}
 
 
-def admin_active(user_id: str) -> dict[str, str]:
-    """The button that deactivates or reactivates one user."""
-    return {"type": "admin-active", "user": user_id}
+def admin_active(user_id: str, make: str) -> dict[str, str]:
+    """The button that makes one user "active" or "inactive"."""
+    return {"type": "admin-active", "user": user_id, "make": make}
 
 
 def admin_password_link(user_id: str) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from routes import compression, errors, forgery, guard, headers, health, request_log, sessions, sign_in
+from routes import account, compression, errors, forgery, guard, headers, health, request_log, sessions, sign_in
 from services.settings import Settings
 
 
@@ -17,3 +17,4 @@ def register(server: Flask, settings: Settings) -> None:
     errors.register(server)
     health.register(server, settings)
     sign_in.register(server)
+    account.register(server)

@@ -40,6 +40,7 @@ def login() -> ResponseReturnValue:
 NOTICES = {
     "ended": "You have been signed out. Please sign in again.",
     "signed-out": "You have been signed out.",
+    "signed-out-everywhere": "You have been signed out everywhere.",
     "password-set": "Your password is set. Please sign in with it.",
 }
 

@@ -139,7 +139,7 @@ def sign_out_form(csrf_token: str) -> Component:
 
 def csrf_field(csrf_token: str) -> Component:
     """What a plain form needs for the server to believe that it is ours."""
-    return dcc.Input(type="hidden", name="csrf_token", value=csrf_token)
+    return dbc.Input(type="hidden", name="csrf_token", value=csrf_token)
 
 
 def provider_banner(provider_modes: Mapping[str, str]) -> Component | None:
@@ -180,6 +180,12 @@ def page_header(title: str, lead: str = "", actions: Sequence[Component] = ()) -
 def empty_state(words: str, action: Component | None = None) -> Component:
     """What to do where there is nothing yet."""
     return html.Div([html.P(words), action], className="empty-state")
+
+
+def labelled(label: str, control: Component, hint: str = "") -> Component:
+    """A form's row: the label belongs to the control, the hint is read with it."""
+    parts = [dbc.Label(label, html_for=control.id), control]
+    return html.Div([*parts, dbc.FormText(hint)] if hint else parts, className="mb-3")
 
 
 def card(title: str, children: Any, **attributes: Any) -> Component:

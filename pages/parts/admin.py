@@ -1,0 +1,206 @@
+"""The pieces of the admin page: invitation, users, settings, history."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import dash_bootstrap_components as dbc
+from dash import html
+from dash.development.base_component import Component
+
+from pages import ids
+from pages.parts.shell import labelled
+from services.domain.actors import Actor, Role
+
+ROLES = [{"label": role.capitalize(), "value": role.value} for role in Role]
+DEEDS = {
+    "signed_in": "signed in",
+    "signed_out_everywhere": "signed out everywhere",
+    "password_changed": "changed the password",
+    "password_set": "set the password by a one-time link",
+    "password_link_made": "made a password link for",
+    "invited": "invited",
+    "user_added": "was added on the command line",
+    "role_changed": "changed the role of",
+    "deactivated": "deactivated",
+    "reactivated": "reactivated",
+    "settings_changed": "changed the organization's settings",
+}
+
+
+class MemberView(Protocol):
+    """What the table of users shows of one."""
+
+    @property
+    def id(self) -> UUID: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def email(self) -> str: ...
+    @property
+    def role(self) -> str: ...
+    @property
+    def is_active(self) -> bool: ...
+    @property
+    def is_invited(self) -> bool: ...
+    @property
+    def last_seen_at(self) -> datetime | None: ...
+
+
+class EventView(Protocol):
+    """What the history shows of one deed."""
+
+    @property
+    def at(self) -> datetime: ...
+    @property
+    def action(self) -> str: ...
+    @property
+    def detail(self) -> Mapping[str, Any]: ...
+    @property
+    def who(self) -> str: ...
+    @property
+    def whom(self) -> str: ...
+
+
+def invite_form() -> Component:
+    return html.Div(
+        [
+            labelled("Name", dbc.Input(id=ids.ADMIN_INVITE_NAME, maxlength=120, autocomplete="off")),
+            labelled("E-mail", dbc.Input(id=ids.ADMIN_INVITE_EMAIL, type="email", maxlength=254, autocomplete="off")),
+            labelled("Role", dbc.Select(id=ids.ADMIN_INVITE_ROLE, options=ROLES, value=Role.RECRUITER.value)),
+            html.Button("Invite", id=ids.ADMIN_INVITE, type="button", className="btn btn-primary"),
+        ],
+        className="form-row",
+    )
+
+
+def link_to_hand_over(url: str, name: str, hours: int) -> Component:
+    """A one-time link: shown once, copied by a button, kept nowhere."""
+    until = f"{hours // 24} days" if hours > 24 else f"{hours} hours"
+    return html.Div(
+        [
+            html.P(
+                f"Hand this link to {name}. It works once, for {until}, and is not shown again.",
+                className="mb-2",
+            ),
+            dbc.InputGroup(
+                [
+                    dbc.Input(id="admin-link-text", value=url, readonly=True),
+                    html.Button(
+                        "Copy",
+                        type="button",
+                        className="btn btn-outline-secondary",
+                        **{"data-copies": "admin-link-text"},
+                    ),
+                ]
+            ),
+        ],
+        className="link-to-hand-over",
+    )
+
+
+def member_table(members: Sequence[MemberView], actor: Actor, time_zone: str) -> Component:
+    head = html.Thead(html.Tr([html.Th(word) for word in ("Name", "E-mail", "Role", "Last seen", "")]))
+    rows = [member_row(member, actor, time_zone) for member in members]
+    return dbc.Table([head, html.Tbody(rows)], size="sm", hover=True)
+
+
+def member_row(member: MemberView, actor: Actor, time_zone: str) -> Component:
+    user_id = str(member.id)
+    state = None
+    if not member.is_active:
+        state = html.Span("deactivated", className="tag tag-bad ms-2")
+    elif member.is_invited:
+        state = html.Span("invited", className="tag tag-unsure ms-2")
+    elif member.id == actor.user_id:
+        state = html.Span("you", className="tag ms-2")
+    role = dbc.Select(
+        id=ids.admin_role(user_id), options=ROLES, value=member.role, size="sm", disabled=not member.is_active
+    )
+    seen = show_time(member.last_seen_at, time_zone) if member.last_seen_at else "never"
+    return html.Tr(
+        [
+            html.Td([member.name, state]),
+            html.Td(member.email),
+            html.Td(role, style={"minWidth": "8rem"}),
+            html.Td(seen, className="text-nowrap"),
+            html.Td(member_actions(member, user_id), className="text-end text-nowrap"),
+        ]
+    )
+
+
+def member_actions(member: MemberView, user_id: str) -> Sequence[Component]:
+    quiet = "btn btn-outline-secondary btn-sm ms-1"
+    if not member.is_active:
+        return [html.Button("Reactivate", id=ids.admin_active(user_id, "active"), type="button", className=quiet)]
+    return [
+        html.Button("Password link", id=ids.admin_password_link(user_id), type="button", className=quiet),
+        html.Button("Deactivate", id=ids.admin_active(user_id, "inactive"), type="button", className=quiet),
+    ]
+
+
+def settings_form(
+    name: str, time_zone: str, run_cap_usd: str, override_reasons: Sequence[str], time_zones: Sequence[str]
+) -> Component:
+    return html.Div(
+        [
+            html.Div(
+                [
+                    labelled("Name", dbc.Input(id=ids.ADMIN_ORGANIZATION_NAME, value=name, maxlength=120)),
+                    labelled(
+                        "Time zone",
+                        dbc.Select(
+                            id=ids.ADMIN_TIME_ZONE,
+                            options=[{"label": zone, "value": zone} for zone in time_zones],
+                            value=time_zone,
+                        ),
+                        "Dates and times of the organization are shown in it.",
+                    ),
+                    labelled(
+                        "Cap of a run, in USD",
+                        dbc.Input(id=ids.ADMIN_RUN_CAP, value=run_cap_usd, inputmode="decimal"),
+                        "Suggested when a run starts; empty for none.",
+                    ),
+                ],
+                className="settings-fields",
+            ),
+            labelled(
+                "Reasons for overriding a verdict",
+                dbc.Textarea(id=ids.ADMIN_OVERRIDE_REASONS, value="\n".join(override_reasons), rows=5),
+                "One a line. People choose one of these or write their own.",
+            ),
+            html.Button("Save", id=ids.ADMIN_SAVE_SETTINGS, type="button", className="btn btn-primary"),
+        ]
+    )
+
+
+def history_rows(events: Sequence[EventView], time_zone: str) -> list[Component]:
+    return [
+        html.Tr(
+            [
+                html.Td(show_time(event.at, time_zone), className="text-nowrap"),
+                html.Td(event.who or "command line"),
+                html.Td(show_deed(event)),
+            ]
+        )
+        for event in events
+    ]
+
+
+def show_deed(event: EventView) -> str:
+    """One deed in words; a kind this page does not know is shown by its own name."""
+    deed = DEEDS.get(event.action, event.action.replace("_", " "))
+    whom = f" {event.whom}" if event.whom and event.whom != event.who else ""
+    if event.action == "role_changed":
+        return f"{deed}{whom} from {event.detail.get('from')} to {event.detail.get('to')}"
+    if event.action == "invited":
+        return f"{deed}{whom} as {event.detail.get('role')}"
+    if event.action == "settings_changed":
+        return f"{deed}: {', '.join(event.detail.get('changed', [])).replace('_', ' ') or 'nothing'}"
+    return f"{deed}{whom}"
+
+
+def show_time(at: datetime, time_zone: str) -> str:
+    return at.astimezone(ZoneInfo(time_zone)).strftime("%Y-%m-%d %H:%M")
