@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from services.simulators import vocabulary as words
@@ -114,6 +114,7 @@ def _share(digest: bytes, at: int, shares: Mapping[str, int]) -> str:
     return ""
 
 
+@lru_cache(maxsize=1024)
 def _ascii(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
 
