@@ -172,6 +172,48 @@ def test_a_clock_that_steps_back_lets_nothing_more_through():
     assert started <= 8 + 30 + 8
 
 
+def test_a_clock_that_was_behind_for_a_while_frees_nothing_of_a_day_early():
+    policy = Policy("key", (Limit("requests", 5, 86_400),))
+    account = open_account("epoch", policy, BEGIN, has_no_past=True)
+    started = 0
+    for serial, (now, calls) in enumerate([(BEGIN, 1), (BEGIN - 90_000, 2), (BEGIN + 1, 10)], 1):
+        ask = (LaneAsk(lane("a"), (ONE,) * calls, 0),)
+        started += len(exchange(account, policy, Message("p", serial, ask, has_no_past=True), now).grants)
+    assert started == 5
+
+
+def test_a_turn_is_held_for_one_who_is_a_little_late_and_no_longer():
+    policy = Policy("key", (Limit("requests", 10, 10),), burst_seconds=0.0)
+    for late_seconds, grants in ((0.05, 0), (0.15, 1)):
+        account = open_account("epoch", policy, BEGIN, has_no_past=True)
+        greedy = (LaneAsk(lane("greedy"), (ONE, ONE), 2),)
+        exchange(account, policy, Message("p", 1, greedy, has_no_past=True), BEGIN)
+        wait = exchange(account, policy, Message("q", 1, (LaneAsk(lane("modest"), (ONE,), 1),)), BEGIN).wait_seconds
+        reply = exchange(account, policy, Message("p", 2, greedy), BEGIN + wait + late_seconds)
+        assert len(reply.grants) == grants
+
+
+def test_nobody_sleeps_longer_than_one_round_of_the_waiting_processes():
+    account = open_account("epoch", SCALED, BEGIN, has_no_past=True)
+    crowd = tuple(LaneAsk(lane(f"user {number}"), (ONE,) * 9, 9) for number in range(50))
+    exchange(account, SCALED, Message("p", 1, crowd, has_no_past=True), BEGIN)
+    reply = exchange(account, SCALED, Message("q", 1, (LaneAsk(lane("late"), (ONE,), 1),)), BEGIN + 0.001)
+    assert reply.place > 30
+    assert reply.wait_seconds <= 3 * 10.2 / 300
+
+
+def test_the_calls_of_one_who_died_asleep_return_with_its_lease_not_with_its_nap():
+    policy = Policy("key", (Limit("requests", 100, 10),), concurrency=2, lease_seconds=2.0)
+    account = open_account("epoch", policy, BEGIN, has_no_past=True)
+    ask = (LaneAsk(lane("a"), (ONE,), 1),)
+    exchange(account, policy, Message("p", 1, ask, has_no_past=True), BEGIN)
+    pause = (Pause(60.0, "Asked to wait."),)
+    reply = exchange(account, policy, Message("p", 2, ask, open_calls=1, pauses=pause), BEGIN)
+    assert reply.wait_seconds > 10
+    assert picture(account, policy, BEGIN + 1.9).open_calls == 1
+    assert picture(account, policy, BEGIN + 2.1).open_calls == 0
+
+
 def test_a_person_is_told_place_rate_and_time():
     account = open_account("epoch", SCALED, BEGIN, has_no_past=True)
     exchange(account, SCALED, Message("p", 1, (LaneAsk(lane("greedy"), (ONE,) * 32, 500),), has_no_past=True), BEGIN)

@@ -66,6 +66,15 @@ def test_a_grant_nobody_waits_for_any_more_goes_back():
     assert desk.open_calls == 0
 
 
+def test_a_permit_is_as_old_as_the_question_not_as_the_answer():
+    desk, account = desk_and_account()
+    desk.enter(Waiter(ANN, ONE), 100.0)
+    reply = exchange(account, POLICY, desk.compose(), 105.0)
+    (admission,) = desk.receive(reply, asked_at=100.0, now=101.0)
+    assert admission.valid_until == 100.0 + POLICY.validity_seconds
+    assert admission.granted_at == 105.0
+
+
 def test_what_was_never_answered_is_said_again_and_counts_once():
     desk, account = desk_and_account()
     desk.enter(Waiter(ANN, ONE), 100.0)

@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -44,13 +45,16 @@ def test_what_one_does_not_use_goes_to_the_others():
     assert got == {"ann": 97, "bob": 3}
 
 
-def test_idleness_earns_no_credit():
-    shares, busy, late = Shares(), Lane("acme", "busy"), Lane("acme", "late")
-    shares.join(busy, False, False)
+@pytest.mark.parametrize("late", [Lane("acme", "late"), Lane("zeta", "late")], ids=["same organization", "another"])
+def test_idleness_earns_no_credit(late):
+    shares, busy = Shares(), Lane("acme", "busy")
+    for lane in (busy, late):
+        shares.join(lane, False, False)
+        shares.charge(lane, 0.01)
     for _ in range(1000):
         shares.advance([row(busy, 10)])
         shares.charge(busy, 0.01)
-    shares.join(late, True, False)
+    shares.join(late, late.organization == busy.organization, False)
     order = shares.fair_order([row(busy, 100), row(late, 100)], SHARE)
     got = Counter(next(order)[0].lane.user for _ in range(20))
     assert abs(got["late"] - got["busy"]) <= 2

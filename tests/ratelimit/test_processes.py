@@ -33,7 +33,9 @@ class Crew:
     def finish(self):
         for worker in self.workers:
             worker.wait(timeout=30)
-        lines = [line.split(maxsplit=1) for file in self.folder.glob("*.starts") for line in file.read_text().splitlines()]
+        lines = [
+            line.split(maxsplit=1) for file in self.folder.glob("*.starts") for line in file.read_text().splitlines()
+        ]
         return sorted((float(at), user) for at, user in lines)
 
 
