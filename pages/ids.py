@@ -84,3 +84,96 @@ USAGE_PERSON = "usage-person"
 USAGE_PROVIDER = "usage-provider"
 USAGE_REPORT = "usage-report"
 USAGE_CSV = "usage-csv"
+
+# Screening ---------------------------------------------------------------------------------------------
+
+SCREENING_VIEW = "screening-view"
+SCREENING_HEAD = "screening-head"
+SCREENING_POSITION = "screening-position"
+SCREENING_LIST = "screening-list"
+SCREENING_ORDER = "screening-order"
+SCREENING_WHICH = "screening-which"
+SCREENING_MOST = "screening-most"
+SCREENING_EXTRAS = "screening-extras"
+SCREENING_CAP = "screening-cap"
+SCREENING_QUOTE = "screening-quote"
+SCREENING_START = "screening-start"
+SCREENING_FORM = "screening-form"
+SCREENING_RUN = "screening-run"
+SCREENING_TICK = "screening-tick"
+SCREENING_SEEN = "screening-seen"
+SCREENING_CHANGED = "screening-changed"
+SCREENING_RESULTS = "screening-results"
+SCREENING_OPEN = "screening-open"
+SCREENING_CARD = "screening-card"
+SCREENING_DECISION = "screening-decision"
+SCREENING_LAST = "screening-last"
+SCREENING_UNDO = "screening-undo"
+
+
+def screening_row(screening_id: int) -> dict[str, str | int]:
+    """The row of one person with a verdict in the results."""
+    return {"type": "screening-row", "screening": screening_id}
+
+
+def screening_verdict(verdict: str) -> dict[str, str]:
+    """A button of the verdict card that decides GO, MAYBE or NO GO."""
+    return {"type": "screening-verdict", "verdict": verdict}
+
+
+def screening_reason(number: int) -> dict[str, str | int]:
+    """A button of the verdict card that gives the reason for deciding otherwise."""
+    return {"type": "screening-reason", "number": number}
+
+
+# Candidates --------------------------------------------------------------------------------------------
+
+CANDIDATES_GRID = "candidates-grid"
+CANDIDATES_VIEW = "candidates-view"
+CANDIDATES_CAME_BACK = "candidates-came-back"
+CANDIDATES_CHOSEN = "candidates-chosen"
+CANDIDATES_COUNT = "candidates-count"
+CANDIDATES_COUNT_LINE = "candidates-count-line"
+CANDIDATES_EMPTY = "candidates-empty"
+CANDIDATES_CHIPS = "candidates-chips"
+CANDIDATES_TEXT = "candidates-text"
+CANDIDATES_TEXT_PROBLEM = "candidates-text-problem"
+CANDIDATES_FILTERS = "candidates-filters"
+CANDIDATES_NAME = "candidates-name"
+CANDIDATES_TITLE = "candidates-title"
+CANDIDATES_COMPANY = "candidates-company"
+CANDIDATES_LOCATION = "candidates-location"
+CANDIDATES_HAS_EMAIL = "candidates-has-email"
+CANDIDATES_ENRICHMENT = "candidates-enrichment"
+CANDIDATES_FRESHNESS = "candidates-freshness"
+CANDIDATES_SOURCE = "candidates-source"
+CANDIDATES_LIST = "candidates-list"
+CANDIDATES_YEARS_FROM = "candidates-years-from"
+CANDIDATES_YEARS_UNTIL = "candidates-years-until"
+CANDIDATES_ADDED_FROM = "candidates-added-from"
+CANDIDATES_ADDED_UNTIL = "candidates-added-until"
+CANDIDATES_CLEAR = "candidates-clear"
+CANDIDATES_REFRESH = "candidates-refresh"
+CANDIDATES_EXPORT = "candidates-export"
+CANDIDATES_BULK = "candidates-bulk"
+CANDIDATES_BULK_WORDS = "candidates-bulk-words"
+CANDIDATES_CHOOSE_ALL = "candidates-choose-all"
+CANDIDATES_CHOOSE_NONE = "candidates-choose-none"
+CANDIDATES_LIST_NAME = "candidates-list-name"
+CANDIDATES_LIST_NAMES = "candidates-list-names"
+CANDIDATES_ADD = "candidates-add"
+CANDIDATES_ADD_AND_SCREEN = "candidates-add-and-screen"
+CANDIDATES_PERSON = "candidates-person"
+CANDIDATES_PANEL = "candidates-panel"
+CANDIDATES_PANEL_BODY = "candidates-panel-body"
+CANDIDATES_PANEL_CLOSE = "candidates-panel-close"
+CANDIDATES_PAYLOAD = "candidates-payload"
+CANDIDATES_PAYLOAD_SHOW = "candidates-payload-show"
+CANDIDATES_DELETE = "candidates-delete"
+CANDIDATES_DELETE_SURE = "candidates-delete-sure"
+CANDIDATES_PERSON_LINK = "candidates-person-link"
+
+
+def candidates_chip(part: str) -> dict[str, str]:
+    """The button that takes one part of the view away; `part` is one pair of its query string."""
+    return {"type": "candidates-chip", "part": part}

@@ -1,7 +1,7 @@
 """Screening: price first, then a run in the background; verdicts, and what people decide about them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 from uuid import UUID
@@ -11,7 +11,7 @@ from services.db import positions as positions_db
 from services.db import screening as db
 from services.db.pool import Database, Tx
 from services.db.prices import read_prices
-from services.db.screening import OverrideRow, ResultRow, ScreeningRow
+from services.db.screening import OverrideRow, PositionRun, ResultRow, ScreeningRow
 from services.domain.actors import Actor
 from services.domain.criteria import Kind
 from services.domain.dates import month_of
@@ -25,24 +25,16 @@ from services.domain.money import (
 )
 from services.domain.runs import RunKind, StartedRun
 from services.domain.verdicts import Decision
-from services.errors import BadInput, Conflict, NotConnected, NotFound, OutOfBudget
-from services.runs.service import NewRunOrder, Runs
+from services.errors import BadInput, Conflict, NotConnected, NotFound
+from services.runs.orders import RunRequest, Runs, TheseCandidates
 from services.screening_work import EXTRAS_OPERATION, OPERATION
 from services.settings import ProviderMode
 
 RESULTS_A_PAGE = 50
+LATEST_RUNS = 5
 MOST_PEOPLE_A_RUN = 100_000
 LONGEST_REASON = 500
 STANDINGS = ("GO", "MAYBE", "NO GO", "failed", "refused", "skipped", "unknown", "waiting", "none")
-DEFAULT_REASONS = (
-    "Experience is more relevant than it looks",
-    "Experience is less relevant than it looks",
-    "Evidence misread",
-    "Criterion read too strictly",
-    "Known to us from earlier",
-    "Not available or not interested",
-    "Other",
-)
 CONFIRMED = "Confirmed"
 NO_POSITION = "This position does not exist any more, or it belongs to another organization."
 NO_PEOPLE = "There is nobody to screen here. Choose a list with people in it, or select some candidates."
@@ -112,7 +104,6 @@ class Screening:
     runs: Runs
     model: str
     mode: ProviderMode
-    reasons: Sequence[str] = field(default=DEFAULT_REASONS)
 
     def quote(self, actor: Actor, order: ScreeningOrder) -> ScreeningQuote:
         """Count and price an order. Raises BadInput, NotFound, NotConnected; nothing is written."""
@@ -159,7 +150,9 @@ class Screening:
             is_measured=first is not None,
         )
 
-    def start(self, actor: Actor, order: ScreeningOrder, start_token: UUID | None = None) -> StartedRun:
+    def start(
+        self, actor: Actor, order: ScreeningOrder, start_token: UUID | None = None, started_by: str = "page"
+    ) -> StartedRun:
         """Open the run: freeze the version, pick the people, write the items. The price is computed anew here.
 
         The same token twice is the same run. Raises BadInput, NotFound, NotConnected, OutOfBudget.
@@ -181,20 +174,15 @@ class Screening:
                     if quote.people
                     else NO_PEOPLE
                 )
-            if order.cap_usd is not None and quote.estimate.cost > order.cap_usd:
-                raise OutOfBudget(
-                    f"This would cost about ${quote.estimate.cost:.2f}, more than your cap of ${order.cap_usd:.2f}."
-                    " Raise the cap or screen fewer people."
-                )
             positions_db.freeze_version(tx, quote.version_id)
             version = positions_db.find_version(tx, quote.version_id)
             return self.runs.open(
                 tx,
                 actor,
-                NewRunOrder(
+                RunRequest(
                     kind=RunKind.SCREENING,
+                    people=TheseCandidates(people),
                     title=version.title if version else "",
-                    candidate_ids=people,
                     version_id=quote.version_id,
                     list_id=order.list_id,
                     parameters={
@@ -202,10 +190,11 @@ class Screening:
                         "extras": order.extras,
                         "as_of_month": int(month_of(self.clock.now().date())),
                     },
-                    cap_usd=order.cap_usd,
+                    start_token=start_token,
                     estimate_usd=quote.estimate.cost,
                     estimate_calls=quote.estimate.calls,
-                    start_token=start_token,
+                    cap_usd=order.cap_usd if order.cap_usd is not None else db.organization_run_cap(tx),
+                    started_by=started_by,
                 ),
             )
 
@@ -236,6 +225,11 @@ class Screening:
             if row is None:
                 raise NotFound("This verdict does not exist, or it belongs to another organization.")
             return VerdictFile(row, tuple(db.overrides_of(tx, screening_id)))
+
+    def runs_of(self, actor: Actor, position_id: UUID) -> list[PositionRun]:
+        """The latest screening runs of a position, newest first."""
+        with self.db.act_as(actor) as tx:
+            return db.runs_of_position(tx, position_id, LATEST_RUNS)
 
     def decide(self, actor: Actor, screening_id: int, verdict: str, reason: str) -> int:
         """Record a person's own verdict beside the model's; returns its id, by which it can be undone.

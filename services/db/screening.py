@@ -155,6 +155,22 @@ class ScreeningRow:
 
 
 @dataclass(frozen=True)
+class PositionRun:
+    """A screening run of a position, counted."""
+
+    id: UUID
+    state: str
+    items: int
+    done: int
+    failed: int
+    refused: int
+    skipped: int
+    unknown: int
+    created_at: datetime
+    user_name: str
+
+
+@dataclass(frozen=True)
 class OverrideRow:
     """One decision of a person about a verdict."""
 
@@ -262,4 +278,14 @@ def insert_override(tx: Tx, screening_id: int, verdict: str, reason: str, user_i
 def undo_override(tx: Tx, override_id: int, user_id: UUID) -> int | None:
     """Undo a decision of this user; the screening it was about, or None if there is nothing to undo."""
     row = tx.execute(Q["undo_override"], {"override_id": override_id, "user_id": user_id}).fetchone()
+    return row[0] if row else None
+
+
+def runs_of_position(tx: Tx, position_id: UUID, limit: int) -> list[PositionRun]:
+    with tx.cursor(row_factory=class_row(PositionRun)) as cursor:
+        return cursor.execute(Q["runs_of_position"], {"position_id": position_id, "limit": limit}).fetchall()
+
+
+def organization_run_cap(tx: Tx) -> Decimal | None:
+    row = tx.execute(Q["organization_run_cap"]).fetchone()
     return row[0] if row else None

@@ -168,3 +168,14 @@ RETURNING id
 UPDATE overrides SET undone_at = now()
  WHERE id = %(override_id)s AND user_id = %(user_id)s AND undone_at IS NULL
 RETURNING screening_id
+
+-- name: runs_of_position
+-- The latest screening runs of a position, with what a watcher of its results needs.
+SELECT r.id, r.state, r.items, r.done, r.failed, r.refused, r.skipped, r.unknown, r.created_at, u.name AS user_name
+  FROM runs r JOIN position_versions v ON v.id = r.version_id JOIN users u ON u.id = r.user_id
+ WHERE r.org_id = current_org() AND v.position_id = %(position_id)s AND r.kind = 'screening'
+ ORDER BY r.created_at DESC LIMIT %(limit)s
+
+-- name: organization_run_cap
+-- The most a run may cost where its starter says nothing else, as the organization set it.
+SELECT (o.settings ->> 'run_cap_usd')::numeric FROM organizations o WHERE o.id = current_org()

@@ -1,0 +1,300 @@
+"""Screening: the price before the start, the run, the results while they come, and what people decide."""
+
+from collections.abc import Sequence
+from decimal import Decimal, InvalidOperation
+from typing import Any
+from uuid import UUID, uuid4
+
+from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, no_update
+from dash.development.base_component import Component
+from dash.exceptions import PreventUpdate
+
+from callbacks.notices import notify
+from callbacks.runs import hand_over
+from callbacks.who import actor
+from pages import ids
+from pages.parts.run_panel import run_panel
+from pages.parts.screening_parts import (
+    address,
+    choose_people,
+    choose_position,
+    head,
+    no_card,
+    order_form,
+    problem,
+    quote_words,
+    reason_chooser,
+    results_list,
+    verdict_card,
+)
+from services.errors import AppError, BadInput, NotFound
+from services.screening import ScreeningOrder
+from services.wiring import current
+
+FINAL_STATES = ("succeeded", "failed", "stopped")
+MOST_IDS = 500
+
+View = dict[str, str]
+
+
+def show_head(view: View) -> tuple[Component, Component | None, str]:
+    """The choices above, the order below, and the token that makes a double click one run."""
+    services, who = current(), actor()
+    positions = [(row.id, row.title) for row in services.positions.recent(who)]
+    lists = [(row.id, row.name, row.members) for row in services.lists.all(who)]
+    order: Component | None
+    if not view.get("position"):
+        order = choose_position(bool(positions))
+    elif not (view.get("list") or view.get("ids")):
+        order = choose_people()
+    else:
+        order = order_form(services.admin.settings(who).run_cap_usd)
+    return head(view, positions, lists), order, str(uuid4())
+
+
+def change_view(position: str, list_id: str, view: View) -> Any:
+    if (position, list_id) == (view.get("position", ""), view.get("list", "")):
+        raise PreventUpdate
+    return address({}, position=position, list=list_id).removeprefix("/screening")
+
+
+def show_quote(which: str, most: float | None, extras: bool, cap: Any, view: View) -> tuple[Any, bool]:
+    """The price of the order as it stands, and whether it cannot be started."""
+    try:
+        quote = current().screening.quote(actor(), parse_order(view, which, most, extras, cap))
+    except AppError as error:
+        return problem(error.message), True
+    return quote_words(quote), quote.to_screen == 0
+
+
+def start_screening(
+    clicks: int | None, form: str, which: str, most: float | None, extras: bool, cap: Any, view: View
+) -> tuple[Any, Any]:
+    if not clicks:
+        raise PreventUpdate
+    order = parse_order(view, which, most, extras, cap)
+    started = current().screening.start(actor(), order, UUID(form))
+    hand_over(started.drive_id)
+    notify(f"Screening {started.items:,} people. You can close this page; it goes on.", "info")
+    return str(uuid4()), str(started.run_id)
+
+
+def show_run(_changed: Any, view: View) -> tuple[Any, bool]:
+    """The newest run of this position, and whether the results need not be watched."""
+    if not view.get("position"):
+        return None, True
+    runs = current().screening.runs_of(actor(), parse_id(view["position"]))
+    if not runs:
+        return None, True
+    is_over = runs[0].state in FINAL_STATES
+    return run_panel(runs[0].id), is_over
+
+
+def show_results(_tick: int | None, _changed: Any, view: View, seen: str | None, opened: View) -> tuple[Any, Any, Any]:
+    """One page of results; a tick that finds nothing new changes nothing."""
+    if not view.get("position"):
+        return None, None, True
+    screening, who, position_id = current().screening, actor(), parse_id(view["position"])
+    runs = screening.runs_of(who, position_id)
+    newest = runs[0] if runs else None
+    state = f"{newest.id} {newest.state} {newest.done} {newest.failed} {newest.unknown}" if newest else ""
+    is_over = newest is None or newest.state in FINAL_STATES
+    if ctx.triggered_id == ids.SCREENING_TICK and state == seen:
+        return no_update, no_update, is_over
+    standing = view.get("standing")
+    page = int(view["page"]) if view.get("page", "").isdigit() else 1
+    list_id = parse_id(view["list"]) if view.get("list") else None
+    found = screening.results(who, position_id, list_id, [standing] if standing else None, page)
+    shown = results_list(view, found.counts, found.rows, found.page, found.pages, opened.get("screening_id", ""))
+    return shown, state, is_over
+
+
+def open_row(_clicks: Sequence[int | None]) -> dict[str, str]:
+    """The person whose row was chosen."""
+    if not any(_clicks) or not ctx.triggered_id:
+        raise PreventUpdate
+    return {"screening_id": str(ctx.triggered_id["screening"])}
+
+
+def show_card(opened: View, decision: dict[str, str] | None, _changed: Any) -> Component | None:
+    """The verdict of the open person; asks for a reason while a decision against the model waits for one."""
+    screening_id = opened.get("screening_id", "")
+    if not screening_id.isdigit():
+        return no_card(has_rows=True)
+    file = current().screening.verdict(actor(), int(screening_id))
+    asks = None
+    if decision and decision.get("screening_id") == screening_id:
+        asks = reason_chooser(decision["verdict"], current().admin.settings(actor()).override_reasons)
+    return verdict_card(file.row, file.overrides, file.standing, asks)
+
+
+def choose_verdict(clicks: Sequence[int | None], opened: View) -> tuple[Any, Any, Any]:
+    """Agreeing with the model is recorded at once; deciding otherwise asks for the reason first."""
+    if not any(clicks):
+        raise PreventUpdate
+    verdict = ctx.triggered_id["verdict"]
+    screening_id = opened.get("screening_id", "")
+    file = current().screening.verdict(actor(), parse_number(screening_id))
+    if verdict != file.row.verdict:
+        return {"screening_id": screening_id, "verdict": verdict}, no_update, no_update
+    override_id = current().screening.decide(actor(), file.row.id, verdict, "")
+    notify(f"Confirmed: {verdict}. Press u to undo.")
+    return None, override_id, str(uuid4())
+
+
+def give_reason(clicks: Sequence[int | None], decision: dict[str, str] | None) -> tuple[Any, Any, Any]:
+    if not any(clicks) or not decision:
+        raise PreventUpdate
+    reasons = current().admin.settings(actor()).override_reasons
+    number = ctx.triggered_id["number"]
+    if not 1 <= number <= len(reasons):
+        raise BadInput("This reason does not exist any more. Choose another.")
+    screening_id = parse_number(decision["screening_id"])
+    override_id = current().screening.decide(actor(), screening_id, decision["verdict"], reasons[number - 1])
+    notify(f"Decided: {decision['verdict']}. Press u to undo.")
+    return None, override_id, str(uuid4())
+
+
+def undo(asked: int | None, last: int | None) -> tuple[Any, Any]:
+    if not asked:
+        raise PreventUpdate
+    if not last:
+        raise BadInput("There is nothing to undo on this page.")
+    current().screening.undo(actor(), last)
+    notify("Undone.", "info")
+    return None, str(uuid4())
+
+
+def parse_order(view: View, which: str, most: float | None, extras: bool, cap: Any) -> ScreeningOrder:
+    """The order as the form and the address put it. Raises BadInput and NotFound."""
+    if not view.get("position"):
+        raise BadInput("Choose a position first.", "position")
+    chosen = view.get("ids", "")
+    numbers = tuple(parse_number(part) for part in chosen.split(",") if part)
+    if len(numbers) > MOST_IDS:
+        raise BadInput(f"At most {MOST_IDS} people can be screened from a link. Put them into a list first.")
+    if most is not None and (most < 1 or most != int(most)):
+        raise BadInput("The number of people is a whole number from 1 on.", "most")
+    return ScreeningOrder(
+        position_id=parse_id(view["position"]),
+        list_id=parse_id(view["list"]) if view.get("list") else None,
+        candidate_ids=numbers,
+        which="all" if which == "all" else "missing",
+        most=None if most is None else int(most),
+        extras=bool(extras),
+        cap_usd=parse_cap(cap),
+    )
+
+
+def parse_cap(text: Any) -> Decimal | None:
+    if text in (None, ""):
+        return None
+    try:
+        cap = Decimal(str(text))
+    except InvalidOperation:
+        raise BadInput("The cap is an amount in USD, like 2.50.", "cap") from None
+    if not cap.is_finite() or cap < 0:
+        raise BadInput("The cap is an amount in USD, like 2.50.", "cap")
+    return cap
+
+
+def parse_id(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise NotFound("This address names something that does not exist.") from None
+
+
+def parse_number(text: str) -> int:
+    if not text.isdigit() or len(text) > 18:
+        raise NotFound("This address names something that does not exist.")
+    return int(text)
+
+
+def register(app: Dash) -> None:
+    order = [ids.SCREENING_WHICH, ids.SCREENING_MOST, ids.SCREENING_EXTRAS, ids.SCREENING_CAP]
+    app.callback(
+        Output(ids.SCREENING_HEAD, "children"),
+        Output(ids.SCREENING_ORDER, "children"),
+        Output(ids.SCREENING_FORM, "data"),
+        Input(ids.SCREENING_VIEW, "data"),
+    )(show_head)
+    app.callback(
+        Output(ids.ADDRESS, "search", allow_duplicate=True),
+        Input(ids.SCREENING_POSITION, "value"),
+        Input(ids.SCREENING_LIST, "value"),
+        State(ids.SCREENING_VIEW, "data"),
+        prevent_initial_call=True,
+    )(change_view)
+    app.callback(
+        Output(ids.SCREENING_QUOTE, "children"),
+        Output(ids.SCREENING_START, "disabled"),
+        *(Input(control, "value") for control in order),
+        State(ids.SCREENING_VIEW, "data"),
+    )(show_quote)
+    app.callback(
+        Output(ids.SCREENING_FORM, "data", allow_duplicate=True),
+        Output(ids.SCREENING_CHANGED, "data", allow_duplicate=True),
+        Input(ids.SCREENING_START, "n_clicks"),
+        State(ids.SCREENING_FORM, "data"),
+        *(State(control, "value") for control in order),
+        State(ids.SCREENING_VIEW, "data"),
+        prevent_initial_call=True,
+    )(start_screening)
+    app.callback(
+        Output(ids.SCREENING_RUN, "children"),
+        Output(ids.SCREENING_TICK, "disabled"),
+        Input(ids.SCREENING_CHANGED, "data"),
+        State(ids.SCREENING_VIEW, "data"),
+    )(show_run)
+    app.callback(
+        Output(ids.SCREENING_RESULTS, "children"),
+        Output(ids.SCREENING_SEEN, "data"),
+        Output(ids.SCREENING_TICK, "disabled", allow_duplicate=True),
+        Input(ids.SCREENING_TICK, "n_intervals"),
+        Input(ids.SCREENING_CHANGED, "data"),
+        State(ids.SCREENING_VIEW, "data"),
+        State(ids.SCREENING_SEEN, "data"),
+        State(ids.SCREENING_OPEN, "data"),
+        prevent_initial_call="initial_duplicate",
+    )(show_results)
+    app.callback(
+        Output(ids.SCREENING_OPEN, "data"),
+        Input({"type": "screening-row", "screening": ALL}, "n_clicks"),
+        prevent_initial_call=True,
+    )(open_row)
+    app.callback(
+        Output(ids.SCREENING_CARD, "children"),
+        Input(ids.SCREENING_OPEN, "data"),
+        Input(ids.SCREENING_DECISION, "data"),
+        Input(ids.SCREENING_LAST, "data"),
+    )(show_card)
+    app.callback(
+        Output(ids.SCREENING_DECISION, "data"),
+        Output(ids.SCREENING_LAST, "data"),
+        Output(ids.SCREENING_CHANGED, "data"),
+        Input({"type": "screening-verdict", "verdict": ALL}, "n_clicks"),
+        State(ids.SCREENING_OPEN, "data"),
+        prevent_initial_call=True,
+    )(choose_verdict)
+    app.callback(
+        Output(ids.SCREENING_DECISION, "data", allow_duplicate=True),
+        Output(ids.SCREENING_LAST, "data", allow_duplicate=True),
+        Output(ids.SCREENING_CHANGED, "data", allow_duplicate=True),
+        Input({"type": "screening-reason", "number": ALL}, "n_clicks"),
+        State(ids.SCREENING_DECISION, "data"),
+        prevent_initial_call=True,
+    )(give_reason)
+    app.callback(
+        Output(ids.SCREENING_LAST, "data", allow_duplicate=True),
+        Output(ids.SCREENING_CHANGED, "data", allow_duplicate=True),
+        Input(ids.SCREENING_UNDO, "n_clicks"),
+        State(ids.SCREENING_LAST, "data"),
+        prevent_initial_call=True,
+    )(undo)
+    app.clientside_callback(
+        ClientsideFunction("triage", "markOpenRow"),
+        Output(ids.SCREENING_RESULTS, "data-open"),
+        Input(ids.SCREENING_OPEN, "data"),
+        Input(ids.SCREENING_RESULTS, "children"),
+    )

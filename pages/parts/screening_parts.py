@@ -1,0 +1,537 @@
+"""Screening as people see it: what is asked, its price, the list of results and the verdict card."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Protocol
+from urllib.parse import urlencode
+from uuid import UUID
+
+import dash_bootstrap_components as dbc
+from dash import dcc, html
+from dash.development.base_component import Component
+
+from pages import ids
+from pages.parts.shell import empty_state
+from services.domain.money import show_usd
+
+VERDICTS = ("GO", "MAYBE", "NO GO")
+VERDICT_CLASSES = {"GO": "chip chip-good", "MAYBE": "chip chip-unsure", "NO GO": "chip chip-bad"}
+VERDICT_KEYS = {"GO": "y", "MAYBE": "m", "NO GO": "n"}
+STANDING_WORDS = {
+    "GO": "GO",
+    "MAYBE": "MAYBE",
+    "NO GO": "NO GO",
+    "failed": "Failed",
+    "unknown": "Unknown outcome",
+    "refused": "Refused",
+    "skipped": "Skipped",
+    "waiting": "Waiting",
+    "none": "Not screened",
+}
+STATUS_WORDS = {"met": "met", "not_met": "not met", "not_shown": "not shown"}
+KIND_WORDS = {"must": "Must-haves", "exclude": "Exclusions", "nice": "Nice-to-haves"}
+
+
+class Quote(Protocol):
+    """The price of an order before it starts."""
+
+    version_number: int
+    people: int
+    already_screened: int
+    to_screen: int
+    thin: int
+    model: str
+    is_measured: bool
+    estimate: Any
+
+
+class Row(Protocol):
+    """One person in the results."""
+
+    candidate_id: int
+    full_name: str
+    title: str
+    company: str
+    email: str
+    screening_id: int | None
+    model_verdict: str | None
+    score: int | None
+    override_verdict: str | None
+    override_by: str | None
+    extras_met: int | None
+    extras_asked: int | None
+    extras_tags: list[str] | None
+    reasons: list[str] | None
+    summary: str | None
+    item_reason: str | None
+    run_id: UUID | None
+    standing: str
+
+
+class Verdict(Protocol):
+    """Everything that defends one verdict."""
+
+    id: int
+    candidate_id: int
+    full_name: str
+    candidate_title: str
+    company: str
+    profile_url: str
+    position_id: UUID
+    version_number: int
+    run_id: UUID
+    verdict: str
+    score: int
+    summary: str
+    outcomes: list[dict[str, Any]]
+    reasons: list[str]
+    snapshot_hash: str
+    text_sha256: str
+    sent_text: str
+    prompt_version: str
+    prompt_hash: str
+    model: str
+    fingerprint: str
+    tokens_in: int
+    tokens_cached: int
+    tokens_out: int
+    cost_usd: Decimal | None
+    latency_ms: int
+    raw_answer: str
+    asked_by_name: str
+    created_at: datetime
+    extras_met: int | None
+    extras_asked: int | None
+    extras_outcomes: list[dict[str, Any]] | None
+
+
+class Override(Protocol):
+    """One decision of a person about a verdict."""
+
+    id: int
+    verdict: str
+    reason: str
+    by_name: str
+    at: datetime
+    undone_at: datetime | None
+
+
+def address(view: Mapping[str, str], **changes: str) -> str:
+    """The address of this page with some of its view changed; an empty value leaves it out."""
+    wanted = {name: value for name, value in {**view, **changes}.items() if value}
+    return f"/screening?{urlencode(wanted)}"
+
+
+def head(
+    view: Mapping[str, str], positions: Sequence[tuple[UUID, str]], lists: Sequence[tuple[UUID, str, int]]
+) -> Component:
+    position = select(
+        ids.SCREENING_POSITION,
+        "Choose a position …",
+        [(str(key), title) for key, title in positions],
+        view.get("position", ""),
+    )
+    people = select(
+        ids.SCREENING_LIST,
+        "Everybody screened so far",
+        [(str(key), f"{name} ({count:,})") for key, name, count in lists],
+        view.get("list", ""),
+    )
+    return html.Div(
+        [
+            html.Div([html.H1("Screening"), html.P("People against a position.", className="lead-line")]),
+            html.Div(
+                [
+                    labelled("Position", ids.SCREENING_POSITION, position),
+                    labelled("People", ids.SCREENING_LIST, people),
+                ],
+                className="filter-bar mb-0",
+            ),
+        ],
+        className="page-header",
+    )
+
+
+def select(component_id: str, nothing: str, options: Sequence[tuple[str, str]], value: str) -> Component:
+    choices = [{"value": "", "label": nothing}, *({"value": key, "label": label} for key, label in options)]
+    return dbc.Select(id=component_id, options=choices, value=value)
+
+
+def labelled(label: str, component_id: str, control: Component) -> Component:
+    return html.Div([html.Label(label, htmlFor=component_id, className="form-label"), control], className="filter")
+
+
+def choose_position(has_positions: bool) -> Component:
+    if has_positions:
+        return empty_state("Choose a position above; its approved criteria are what people are screened against.")
+    return empty_state(
+        "Screening needs a position. Write one and approve its criteria.",
+        dcc.Link("New position", href="/positions/new", className="btn btn-primary"),
+    )
+
+
+def choose_people() -> Component:
+    return html.P("Choose a list above to screen its people.", className="text-secondary")
+
+
+def order_form(default_cap: Decimal | None) -> Component:
+    return html.Section(
+        [
+            html.Div(
+                [
+                    labelled(
+                        "Whom",
+                        ids.SCREENING_WHICH,
+                        dbc.Select(
+                            id=ids.SCREENING_WHICH,
+                            options=[
+                                {"value": "missing", "label": "Without a verdict, and failed ones"},
+                                {"value": "all", "label": "Everybody, again too"},
+                            ],
+                            value="missing",
+                        ),
+                    ),
+                    labelled(
+                        "At most",
+                        ids.SCREENING_MOST,
+                        dbc.Input(id=ids.SCREENING_MOST, type="number", min=1, step=1, placeholder="all"),
+                    ),
+                    labelled(
+                        "Cap in USD",
+                        ids.SCREENING_CAP,
+                        dbc.Input(
+                            id=ids.SCREENING_CAP,
+                            type="number",
+                            min=0,
+                            step="any",
+                            placeholder="none",
+                            value=None if default_cap is None else str(default_cap),
+                        ),
+                    ),
+                    html.Div(
+                        dbc.Checkbox(id=ids.SCREENING_EXTRAS, value=True, label="Mark nice-to-haves"),
+                        className="filter align-self-end",
+                    ),
+                ],
+                className="filter-bar mb-0",
+            ),
+            html.Div(
+                [
+                    html.Div(id=ids.SCREENING_QUOTE, className="quote", **{"aria-live": "polite"}),
+                    html.Button("Start screening", id=ids.SCREENING_START, className="btn btn-primary", disabled=True),
+                ],
+                className="quote-line",
+            ),
+        ],
+        className="block",
+    )
+
+
+def quote_words(quote: Quote) -> list[Component | str | None]:
+    estimate = quote.estimate
+    measured = "measured on your latest calls" if quote.is_measured else "an estimate; your first run will measure it"
+    already = f"{quote.already_screened:,} of {quote.people:,} have a verdict for version {quote.version_number}. "
+    return [
+        html.Strong(f"{quote.to_screen:,} people · at most {estimate.calls:,} calls · about {show_usd(estimate.cost)}"),
+        html.Span(
+            f" with {quote.model}, {measured}. {already if quote.already_screened else ''}", className="text-secondary"
+        ),
+        html.Span(f"{quote.thin:,} are thin: without their history, much will be “not shown”.", className="text-unsure")
+        if quote.thin
+        else None,
+    ]
+
+
+def problem(words: str) -> Component:
+    return html.Span(words, className="problem-text")
+
+
+def results_list(
+    view: Mapping[str, str], counts: Mapping[str, int], rows: Sequence[Row], page: int, pages: int, open_id: str
+) -> Component:
+    total = sum(counts.values())
+    if not total:
+        return empty_state("No verdicts yet. They appear here while a screening runs.")
+    return html.Div(
+        [
+            standing_tabs(view, counts, total),
+            html.Ul([result_row(row, str(row.screening_id) == open_id) for row in rows], className="result-rows")
+            if rows
+            else empty_state("Nobody stands like this."),
+            pager(view, page, pages),
+        ]
+    )
+
+
+def standing_tabs(view: Mapping[str, str], counts: Mapping[str, int], total: int) -> Component:
+    chosen = view.get("standing", "")
+    tabs = [tab(view, "", f"All {total:,}", not chosen)]
+    for standing, words in STANDING_WORDS.items():
+        if counts.get(standing) or standing in VERDICTS:
+            tabs.append(tab(view, standing, f"{words} {counts.get(standing, 0):,}", standing == chosen))
+    export = {name: view[name] for name in ("position", "list", "standing") if view.get(name)}
+    return html.Div(
+        [
+            html.Nav(tabs, className="segments", **{"aria-label": "Filter by verdict"}),
+            html.A(
+                "Export CSV", href=f"/exports/candidates.csv?{urlencode(export)}", className="btn btn-secondary btn-sm"
+            ),
+        ],
+        className="results-bar",
+    )
+
+
+def tab(view: Mapping[str, str], standing: str, words: str, is_on: bool) -> Component:
+    return dcc.Link(
+        words,
+        href=address(view, standing=standing, page="", open=""),
+        className="segment segment-on" if is_on else "segment",
+    )
+
+
+def result_row(row: Row, is_open: bool) -> Component:
+    face = [
+        html.Span(verdict_face(row), className="result-verdict"),
+        html.Span(
+            [
+                html.Span(row.full_name or "Name unknown", className="result-name", dir="auto"),
+                html.Span(f"{row.title or '–'} · {row.company or '–'}", className="result-job", dir="auto"),
+                html.Span(why(row), className="result-why", dir="auto"),
+            ],
+            className="result-words",
+        ),
+    ]
+    if row.screening_id is None:
+        target = f"/runs/{row.run_id}" if row.run_id else f"/candidates?open={row.candidate_id}"
+        return html.Li(dcc.Link(face, href=target, className="result-row"))
+    return html.Li(
+        html.Button(
+            face,
+            id=ids.screening_row(row.screening_id),
+            className="result-row" + (" result-row-open" if is_open else ""),
+            type="button",
+        )
+    )
+
+
+def verdict_face(row: Row) -> list[Component | str]:
+    if row.score is None:
+        return [html.Span(STANDING_WORDS.get(row.standing, row.standing), className="chip")]
+    parts: list[Component | str] = [
+        html.Span(row.standing, className=VERDICT_CLASSES.get(row.standing, "chip")),
+        html.Span(f"{row.score}", className="score", title="Score from 1 to 10"),
+    ]
+    if row.override_verdict:
+        parts.append(html.Span("✎", title=f"Decided by {row.override_by}; the model said {row.model_verdict}"))
+    return parts
+
+
+def why(row: Row) -> str:
+    if row.score is None:
+        return row.item_reason or ("Waiting for its turn." if row.standing == "waiting" else "Not screened yet.")
+    extras = f"Extras {row.extras_met} of {row.extras_asked}. " if row.extras_asked else ""
+    return extras + (" ".join(row.reasons or []) or row.summary or "")
+
+
+def pager(view: Mapping[str, str], page: int, pages: int) -> Component | None:
+    if pages < 2:
+        return None
+    links = [
+        dcc.Link(label, href=address(view, page=str(target), open=""), className="btn btn-secondary btn-sm")
+        for target, label in ((page - 1, "Previous"), (page + 1, "Next"))
+        if 1 <= target <= pages
+    ]
+    return html.Nav([*links, html.Span(f"Page {page} of {pages}", className="text-secondary")], className="pager")
+
+
+def no_card(has_rows: bool) -> Component | None:
+    if not has_rows:
+        return None
+    return html.Div(
+        [
+            html.P("Choose somebody to see the verdict and its evidence."),
+            html.P(
+                [
+                    *(html.Kbd("j"), " ", html.Kbd("k"), " next, previous · "),
+                    *(html.Kbd("y"), " ", html.Kbd("m"), " ", html.Kbd("n"), " GO, MAYBE, NO GO · "),
+                    *(html.Kbd("u"), " undo"),
+                ]
+            ),
+        ],
+        className="empty-state",
+    )
+
+
+def verdict_card(
+    verdict: Verdict, overrides: Sequence[Override], standing: str, asks_reason: Component | None
+) -> Component:
+    return html.Article(
+        [
+            card_head(verdict, standing),
+            decision_buttons(verdict, standing),
+            asks_reason,
+            override_history(overrides),
+            html.P(verdict.summary, className="verdict-summary", dir="auto") if verdict.summary else None,
+            html.Ul([html.Li(reason, dir="auto") for reason in verdict.reasons], className="reasons")
+            if verdict.reasons
+            else None,
+            *outcome_groups(verdict.outcomes),
+            *outcome_groups(verdict.extras_outcomes or []),
+            record(verdict),
+        ],
+        className="block verdict-card",
+    )
+
+
+def card_head(verdict: Verdict, standing: str) -> Component:
+    return html.Div(
+        [
+            html.Div(
+                [
+                    html.H2(verdict.full_name or "Name unknown", className="h5 mb-0", dir="auto"),
+                    html.Div(f"{verdict.candidate_title or '–'} · {verdict.company or '–'}", dir="auto"),
+                    html.Div(
+                        [
+                            dcc.Link("Open person", href=f"/candidates?open={verdict.candidate_id}"),
+                            " · ",
+                            html.A("LinkedIn", href=verdict.profile_url, target="_blank", rel="noopener noreferrer"),
+                        ],
+                        className="small",
+                    ),
+                ]
+            ),
+            html.Div(
+                [
+                    html.Span(standing, className=VERDICT_CLASSES.get(standing, "chip") + " chip-large"),
+                    html.Span(f"{verdict.score}/10", className="score"),
+                ],
+                className="text-end",
+            ),
+        ],
+        className="card-head",
+    )
+
+
+def decision_buttons(verdict: Verdict, standing: str) -> Component:
+    buttons = [
+        html.Button(
+            [name, " ", html.Kbd(VERDICT_KEYS[name])],
+            id=ids.screening_verdict(name),
+            className="btn btn-sm " + ("btn-primary" if name == standing else "btn-secondary"),
+            type="button",
+            **{"aria-pressed": "true" if name == standing else "false"},
+        )
+        for name in VERDICTS
+    ]
+    note = "" if standing == verdict.verdict else f"The model said {verdict.verdict}."
+    return html.Div([*buttons, html.Span(note, className="text-secondary small")], className="decision")
+
+
+def reason_chooser(wanted: str, reasons: Sequence[str]) -> Component:
+    return html.Div(
+        [
+            html.Div(f"Why {wanted}? The reason stays beside the verdict.", className="small fw-semibold"),
+            html.Div(
+                [
+                    html.Button(
+                        [html.Kbd(str(number)), " ", reason],
+                        id=ids.screening_reason(number),
+                        className="btn btn-sm btn-secondary",
+                        type="button",
+                    )
+                    for number, reason in enumerate(reasons, start=1)
+                ],
+                className="reason-buttons",
+            ),
+        ],
+        className="reason-chooser",
+        role="group",
+        **{"aria-label": "Reason"},
+    )
+
+
+def override_history(overrides: Sequence[Override]) -> Component | None:
+    if not overrides:
+        return None
+    return html.Ul(
+        [
+            html.Li(
+                f"{o.by_name} decided {o.verdict} on {o.at:%d %b %Y, %H:%M}: {o.reason}"
+                + (" (undone)" if o.undone_at else ""),
+                className="text-decoration-line-through text-secondary" if o.undone_at else "",
+            )
+            for o in overrides
+        ],
+        className="plain-list small",
+    )
+
+
+def outcome_groups(outcomes: Sequence[Mapping[str, Any]]) -> list[Component]:
+    groups = []
+    for kind, words in KIND_WORDS.items():
+        members = [outcome for outcome in outcomes if outcome.get("kind") == kind]
+        if members:
+            groups.append(html.H3(words, className="h6 mt-3"))
+            groups.append(html.Ul([outcome_item(kind, outcome) for outcome in members], className="outcomes"))
+    return groups
+
+
+def outcome_item(kind: str, outcome: Mapping[str, Any]) -> Component:
+    status = str(outcome["status"])
+    is_good = status == ("not_met" if kind == "exclude" else "met")
+    tone = "chip-unsure" if status == "not_shown" else "chip-good" if is_good else "chip-bad"
+    if kind == "nice" and status != "met":
+        tone = ""
+    evidence = [
+        html.Blockquote(
+            piece["quote"],
+            className="evidence" if piece["source"] != "nowhere" else "evidence evidence-missing",
+            title="Found in what was sent"
+            if piece["source"] != "nowhere"
+            else "Not found in what was sent: does not count",
+            dir="auto",
+        )
+        for piece in outcome.get("evidence", [])
+    ]
+    return html.Li(
+        [
+            html.Span(STATUS_WORDS[status], className=f"chip {tone}"),
+            html.Span(f" {outcome['text']}", dir="auto"),
+            html.Span(f" · strength {outcome['strength']} of 3", className="text-secondary small")
+            if kind == "must" and status == "met"
+            else None,
+            html.Div("The model called this met, but its evidence is not in what was sent.", className="criterion-note")
+            if outcome.get("claimed") == "met" and status != "met"
+            else None,
+            *evidence,
+        ]
+    )
+
+
+def record(verdict: Verdict) -> Component:
+    facts = [
+        ("Asked by", f"{verdict.asked_by_name}, {verdict.created_at:%d %b %Y, %H:%M} UTC"),
+        ("Position", f"version {verdict.version_number}"),
+        ("Model", " · ".join(part for part in (verdict.model, verdict.fingerprint) if part)),
+        (
+            "Tokens",
+            f"{verdict.tokens_in:,} in ({verdict.tokens_cached:,} cached), {verdict.tokens_out:,} out,"
+            f" {verdict.latency_ms / 1000:.1f} s",
+        ),
+        ("Cost", "no price" if verdict.cost_usd is None else f"${verdict.cost_usd.normalize():f}"),
+        ("Profile", verdict.snapshot_hash[:16]),
+        ("Text sent", verdict.text_sha256[:16]),
+        ("Prompt", f"{verdict.prompt_version} · {verdict.prompt_hash[:16]}"),
+    ]
+    return html.Details(
+        [
+            html.Summary("What this verdict rests on"),
+            html.Dl([part for name, value in facts for part in (html.Dt(name), html.Dd(value))], className="facts"),
+            html.Div("Exactly this was sent; names, addresses and contact data were removed:", className="small"),
+            html.Pre(verdict.sent_text, className="sent-text", dir="auto"),
+            html.Div("The model's answer, as it came:", className="small"),
+            html.Pre(verdict.raw_answer, className="sent-text", dir="auto"),
+        ],
+        className="record",
+    )
