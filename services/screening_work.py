@@ -42,9 +42,9 @@ from services.domain.verdicts import (
     read_answer,
     read_nice_answer,
 )
+from services.providers.openai import PROVIDER, Completion
 from services.runs.kinds import Answered, Charge, ClaimedItem, NotWorked, Prepared, RunOrder
 
-PROVIDER = "openai"
 OPERATION = "screen"
 EXTRAS_OPERATION = "screen extras"
 CHARACTERS_A_TOKEN = 3
@@ -52,20 +52,6 @@ CHARACTERS_A_TOKEN = 3
 
 BASE_OUTPUT_TOKENS = 300
 OUTPUT_TOKENS_A_CRITERION = 220
-
-
-@dataclass(frozen=True)
-class Completion:
-    """A model's finished answer, as its provider reports it."""
-
-    content: str
-    model: str
-    fingerprint: str
-    tokens_in: int
-    tokens_cached: int
-    tokens_out: int
-    latency_ms: int
-    request_id: str
 
 
 class ChatModel(Protocol):
@@ -197,6 +183,8 @@ class ScreeningWork:
         assignment = self.assignments[order.version_id]
         charge = self.charge(assignment, completion)
         answered = Answered(prepared, charge, {"requests": 1, "tokens": completion.tokens_in + completion.tokens_out})
+        if completion.problem_code:
+            return replace(answered, reason_code=completion.problem_code, reason=completion.problem)
         if question.first:
             extras = judge_extras(assignment, prepared.item, question, completion, charge.cost_usd)
             return replace(answered, result=replace(question.first, extras=extras))

@@ -25,6 +25,7 @@ import psutil
 from services.clock import Clock, SystemClock
 from services.db.embedded import EmbeddedDatabaseError, EmbeddedPostgres, port_is_taken
 from services.db.migrate import MigrationError, upgrade
+from services.db.prices import add_known_prices
 from services.demo import DEMO_PASSWORD, demo_sign_ins, make_demo
 from services.settings import PROVIDERS, Settings, load_settings
 from services.wiring import database_urls, embedded_postgres
@@ -160,6 +161,7 @@ class Supervisor:
             self.database.ensure_running()
         urls = database_urls(self.settings)
         applied = upgrade(urls.owner)
+        add_known_prices(urls.owner)
         if applied:
             say(f"Database prepared ({len(applied)} migrations).")
         self.parts = self.describe_parts()
@@ -179,7 +181,11 @@ class Supervisor:
             parts.append(
                 Part(
                     "simulators",
-                    [python, "-m", "services.simulators", "--port", str(port)],
+                    # The ledger is kept, so that a simulator that was killed still knows what it charged.
+                    [
+                        *(python, "-m", "services.simulators", "--port", str(port)),
+                        *("--ledger", str(settings.home_path / "simulated-charges.jsonl")),
+                    ],
                     f"http://127.0.0.1:{port}/_sim/health",
                     self.run_folder / "simulators.json",
                 )
