@@ -1,9 +1,7 @@
 """Usage: answer the question that stands in the address, and put a changed filter into it."""
 
-from datetime import date, timedelta
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
-from uuid import UUID
 
 from dash import Dash, Input, Output, State, no_update
 from dash.development.base_component import Component
@@ -11,11 +9,8 @@ from dash.development.base_component import Component
 from callbacks.who import actor
 from pages import ids
 from pages.parts.usage_report import cards, filter_bar, pager, plots, usage_table, without
-from services.errors import BadInput
-from services.usage import UsageQuestion
+from services.domain.usage_question import parse_question
 from services.wiring import current
-
-DAYS_IN_SPAN = {"today": 1, "7": 7, "30": 30, "all": 366}
 
 
 def show_usage(query: dict[str, str]) -> tuple[list[Component | None], str]:
@@ -42,39 +37,6 @@ def change_filters(first: str, last: str, person: str, provider: str, search: st
         wanted = without(wanted, "span") | {"from": first, "until": last}
     wanted = without(wanted)
     return no_update if wanted == without(query, "page") else f"?{urlencode(wanted)}"
-
-
-def parse_question(query: dict[str, str], today: date) -> UsageQuestion:
-    """The question an address asks. Raises BadInput that names what cannot be read."""
-    if "from" in query or "until" in query:
-        first = parse_day(query.get("from", ""), today)
-        last = parse_day(query.get("until", ""), today)
-    elif query.get("span") == "month":
-        first, last = today.replace(day=1), today
-    else:
-        days = DAYS_IN_SPAN.get(query.get("span", "7"), 7)
-        first, last = today - timedelta(days=days - 1), today
-    return UsageQuestion(
-        first, last, parse_user(query.get("user")), query.get("provider") or None, parse_user(query.get("run"))
-    )
-
-
-def parse_day(text: str, today: date) -> date:
-    if not text:
-        return today
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise BadInput(f"“{text[:20]}” is not a day. Write it like 2026-01-31.") from None
-
-
-def parse_user(text: str | None) -> UUID | None:
-    if not text:
-        return None
-    try:
-        return UUID(text)
-    except ValueError:
-        raise BadInput("This link names a person or run in a way we cannot read.") from None
 
 
 def register(app: Dash) -> None:

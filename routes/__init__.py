@@ -2,7 +2,19 @@
 
 from flask import Flask
 
-from routes import account, compression, errors, forgery, guard, headers, health, request_log, sessions, sign_in
+from routes import (
+    account,
+    compression,
+    errors,
+    exports,
+    forgery,
+    guard,
+    headers,
+    health,
+    request_log,
+    sessions,
+    sign_in,
+)
 from services.settings import Settings
 
 
@@ -18,3 +30,4 @@ def register(server: Flask, settings: Settings) -> None:
     health.register(server, settings)
     sign_in.register(server)
     account.register(server)
+    exports.register(server)

@@ -15,6 +15,7 @@ from services.db.pool import Database
 from services.db.usage import DayOfUsage, UsageRow, UsageTotals, UserOfUsage
 from services.domain.actors import Actor
 from services.domain.spreadsheets import BYTE_ORDER_MARK, export_cell
+from services.domain.usage_question import UsageQuestion
 from services.errors import BadInput, NotAllowed
 
 ROWS_A_PAGE = 50
@@ -24,17 +25,6 @@ CSV_COLUMNS = (
     "day", "user_name", "provider", "operation", "model", "run_id", "run_title", "calls", "failed", "unknown",
     "unpriced", "requested", "fulfilled", "credits", "tokens_in", "tokens_cached", "tokens_out", "cost_usd",
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class UsageQuestion:
-    """What somebody wants to see: days from first to last, both included, in the organization's time zone."""
-
-    first_day: date
-    last_day: date
-    user_id: UUID | None = None
-    provider: str | None = None
-    run_id: UUID | None = None
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,13 @@ from functools import cache
 from ratelimit import LocalStore
 from services.accounts import Accounts
 from services.admin import Admin
-from services.candidates import Candidates
+from services.candidates import Candidates, stored_filters
 from services.clock import Clock, SystemClock
 from services.db.embedded import EmbeddedDatabaseError, EmbeddedPostgres
 from services.db.pool import Database
 from services.door import AddressDoor
 from services.enrichment import Enrichment
+from services.exports import Exports
 from services.imports import Imports
 from services.lists import Lists
 from services.positions import Positions
@@ -35,6 +36,7 @@ class Services:
     candidates: Candidates
     imports: Imports
     enrichment: Enrichment
+    exports: Exports
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
         admin=Admin(database),
         positions=Positions(database),
         enrichment=Enrichment(database, clock),
+        exports=Exports(database, clock, stored_filters),
         usage=Usage(database, clock),
         lists=Lists(database),
         candidates=Candidates(database, clock),

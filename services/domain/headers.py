@@ -170,7 +170,7 @@ _HEADERS: Final[Mapping[Target, tuple[str, ...]]] = {
         "current_months_at_company",
     ),
     Target.ROLE_DESCRIPTION: ("title_description",),
-    Target.SUMMARY: ("summary",),
+    Target.SUMMARY: ("profile_summary", "summary"),
     Target.SKILLS: ("skills",),
 }
 _NUMBERED_PARTS: Final[Mapping[str, Mapping[str, Target]]] = {
@@ -208,6 +208,7 @@ class Ignored(Enum):
     BLANK_HEADER = "blank_header"
     DUPLICATE = "duplicate"
     ABOUT_THE_COMPANY = "about_the_company"
+    ABOUT_A_VERDICT = "about_a_verdict"
     DATES_ARE_BETTER = "dates_are_better"
     NO_PROFILES = "no_profiles"
     BY_CHOICE = "by_choice"
@@ -223,11 +224,18 @@ _IGNORED_SENTENCES: Final = {
     Ignored.BLANK_HEADER: "This column has no header.",
     Ignored.DUPLICATE: "An earlier column has the same header; that one is used.",
     Ignored.ABOUT_THE_COMPANY: "This describes the company, not the person.",
+    Ignored.ABOUT_A_VERDICT: "This belongs to a verdict that was exported, not to the person.",
     Ignored.DATES_ARE_BETTER: "Durations are computed from the dates of the jobs in this file.",
     Ignored.NO_PROFILES: "The cells of this column are not addresses of people's profiles.",
     Ignored.BY_CHOICE: "Left out by choice.",
 }
 _COMPANY_HEADERS: Final = frozenset({"companylocation", "companyurl", "companylinkedinurl", "companydescription"})
+# What an export with verdicts says of them. There "summary" is the verdict's, written by a model.
+_VERDICT_FILE: Final = frozenset({"score", "verdict"})
+_VERDICT_HEADERS: Final = _VERDICT_FILE | {
+    *("summary", "reasons", "modelverdict", "overridereason", "overrideby", "nicetohaves", "nicetohavesmet"),
+    *("standing", "failure", "criteriaversion", "screenedon"),
+}
 
 
 @dataclass(frozen=True)
@@ -350,6 +358,7 @@ def map_headers(headers: Sequence[str], sample_rows: Iterable[Sequence[str]] = (
     known: list[tuple[int, MappedColumn]] = []
     ignored: dict[int, Ignored] = {}
     seen: set[str] = set()
+    holds_verdicts = {normal_header(header) for header in headers} >= _VERDICT_FILE
     for index, header in enumerate(headers):
         key = normal_header(header)
         column = _numbered_column(index, key)
@@ -357,6 +366,8 @@ def map_headers(headers: Sequence[str], sample_rows: Iterable[Sequence[str]] = (
             ignored[index] = Ignored.BLANK_HEADER
         elif key in seen:
             ignored[index] = Ignored.DUPLICATE
+        elif holds_verdicts and key in _VERDICT_HEADERS:
+            ignored[index] = Ignored.ABOUT_A_VERDICT
         elif key in _KNOWN:
             target, rank = _KNOWN[key]
             known.append((rank, MappedColumn(index, target)))
