@@ -215,7 +215,7 @@ class LocalStore:
         self._remove_journals()
 
     def _remove_journals(self) -> None:
-        """A journal left beside another file would be replayed into the new one."""
+        """A journal or its index, still held by those who have the old file, is not to serve the new one."""
         for beside in ("-wal", "-shm"):
             Path(f"{self._path}{beside}").unlink(missing_ok=True)
 

@@ -174,9 +174,10 @@ def test_a_clock_that_steps_back_lets_nothing_more_through():
 
 def test_a_clock_that_was_behind_for_a_while_frees_nothing_of_a_day_early():
     policy = Policy("key", (Limit("requests", 5, 86_400),))
-    account = open_account("epoch", policy, BEGIN, has_no_past=True)
+    later = BEGIN + 100_000
+    account = open_account("epoch", policy, later, has_no_past=True)
     started = 0
-    for serial, (now, calls) in enumerate([(BEGIN, 1), (BEGIN - 90_000, 2), (BEGIN + 1, 10)], 1):
+    for serial, (now, calls) in enumerate([(later, 1), (later - 90_000, 2), (later + 1, 10)], 1):
         ask = (LaneAsk(lane("a"), (ONE,) * calls, 0),)
         started += len(exchange(account, policy, Message("p", serial, ask, has_no_past=True), now).grants)
     assert started == 5
