@@ -2,9 +2,9 @@
 
 import os
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 
-from ratelimit import LocalStore
+from ratelimit import Limit, LocalStore, Policy
 from services.accounts import Accounts
 from services.admin import Admin
 from services.candidates import Candidates, stored_filters
@@ -16,7 +16,17 @@ from services.enrichment import Enrichment
 from services.exports import Exports
 from services.imports import Imports
 from services.lists import Lists
+from services.limits import LimiterGate
 from services.positions import Positions
+from services.providers.openai import PROVIDER as OPENAI
+from services.providers.openai import OpenAIChat, make_client
+from services.runs.driver import DriveSettings
+from services.runs.kinds import Kind
+from services.runs.launch import Launcher
+from services.runs.orders import Runs
+from services.runs.outcomes import RetryPolicy
+from services.screening import Screening
+from services.screening_work import ScreeningWork
 from services.settings import Settings, load_settings
 from services.usage import Usage
 
@@ -37,6 +47,9 @@ class Services:
     imports: Imports
     enrichment: Enrichment
     exports: Exports
+    runs: Runs
+    launcher: Launcher
+    screening: Screening
 
 
 @dataclass(frozen=True)
@@ -71,6 +84,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
         # Prepared statements live in a session, which a transaction pooler does not keep for us.
         prepare_threshold=5 if settings.uses_embedded_database else None,
     )
+    runs = Runs(database)
     return Services(
         settings,
         clock,
@@ -93,7 +107,40 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
             uploads=settings.files_path / "uploads",
             upload_limit_bytes=settings.upload_limit_mb * 1_000_000,
         ),
+        runs=runs,
+        launcher=Launcher(
+            database,
+            log_path=settings.home_path / "log" / "drives.log",
+            most_processes=settings.job_processes,
+            most_per_user=settings.job_processes_per_user,
+        ),
+        screening=Screening(database, clock, runs, settings.openai_model, settings.provider_mode("openai")),
     )
+
+
+def open_gate(services: Services) -> LimiterGate:
+    """The limits of all providers, for one process that makes calls."""
+    settings = services.settings
+    minutely = {"requests": settings.openai_requests_per_minute, "tokens": settings.openai_tokens_per_minute}
+    limits = tuple(Limit(name, amount, 60.0) for name, amount in minutely.items())
+    policies = {OPENAI: Policy(f"{OPENAI}:{settings.openai_model}", limits)}
+    return LimiterGate(LocalStore(settings.home_path / "limiter.sqlite3"), policies, services.database)
+
+
+def work_of(services: Services, kind: str, gate: LimiterGate) -> Kind:
+    """The work on one item of a run of this kind; built anew for each drive."""
+    if kind != "screening":
+        raise ValueError(f"no work is known for runs of kind {kind}")
+    settings = services.settings
+    key = settings.openai_api_key.get_secret_value() if settings.openai_api_key else "simulated"
+    base_url, timeout = settings.provider_base_url("openai"), settings.openai_timeout_seconds
+    chat = OpenAIChat(key, base_url, timeout, partial(gate.learn, OPENAI), make_client(key, base_url, timeout))
+    return ScreeningWork(services.clock, chat, settings.openai_model)
+
+
+def drive_settings(settings: Settings) -> DriveSettings:
+    resends = {OPENAI: int(settings.openai_resend_unknown)}
+    return DriveSettings(settings.run_in_flight, RetryPolicy(settings.run_attempts, resends))
 
 
 @cache

@@ -96,7 +96,9 @@ def find_encoding(file: BinaryIO) -> str:
     opening = file.read(_BLOCK)
     for signature, kind in _NOT_TEXT:
         if opening.startswith(signature):
-            raise BadInput(f"This file is {kind}, not a CSV file. In a spreadsheet, choose “Save as”, then “CSV UTF-8”.")
+            raise BadInput(
+                f"This file is {kind}, not a CSV file. In a spreadsheet, choose “Save as”, then “CSV UTF-8”."
+            )
     if opening.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
         raise BadInput("This file is written in UTF-32, which is not read here. Save it as UTF-8.")
     if opening.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
@@ -177,4 +179,6 @@ def _records(file: BinaryIO, encoding: str, separator: str, start: int) -> Itera
             " stand there without the end of a cell. A quotation mark is probably not closed."
         ) from error
     finally:
-        text.detach()
+        # Whoever stopped reading early may have closed the file before this generator was collected.
+        if not file.closed:
+            text.detach()

@@ -27,6 +27,7 @@ _LINES: Final = (
     "supplied_company_months",
     "pronouns",
 )
+_FIELDS: Final = (NAME, ROLES, *_LISTS, *_LINES)
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,11 @@ class Held:
 
     profile: Profile
     sources: Mapping[str, str]
+
+    @classmethod
+    def all_by(cls, profile: Profile, source: str) -> "Held":
+        """A profile of which every known field came from one source."""
+        return cls(profile, {field: source for field in _FIELDS if _says(field, profile)})
 
 
 def updated(held: Held, incoming: Profile, source: str) -> Held:
@@ -45,7 +51,7 @@ def updated(held: Held, incoming: Profile, source: str) -> Held:
     """
     changes: dict[str, Any] = {}
     sources = dict(held.sources)
-    for field in (NAME, ROLES, *_LISTS, *_LINES):
+    for field in _FIELDS:
         fills_only = _rank(source) < _rank(held.sources.get(field, IMPORT))
         change = _change(field, held.profile, incoming, fills_only, is_equal=_is_equal(held, field, source))
         if change:
@@ -59,7 +65,7 @@ def updated(held: Held, incoming: Profile, source: str) -> Held:
 def with_gaps_filled(first: Profile, second: Profile) -> Profile:
     """Two rows of one file about one person: the first row speaks, the second adds what it left out."""
     changes: dict[str, Any] = {}
-    for field in (NAME, ROLES, *_LISTS, *_LINES):
+    for field in _FIELDS:
         fills_only = field not in _LISTS and not (field == ROLES and is_undated(first.roles))
         changes |= _change(field, first, second, fills_only, is_equal=True)
     return replace(first, **changes) if changes else first
@@ -82,9 +88,7 @@ def _says(field: str, profile: Profile) -> bool:
     return bool(profile.full_name) if field == NAME else getattr(profile, field) not in ("", (), None)
 
 
-def _change(
-    field: str, held: Profile, incoming: Profile, fills_only: bool, *, is_equal: bool
-) -> dict[str, Any]:
+def _change(field: str, held: Profile, incoming: Profile, fills_only: bool, *, is_equal: bool) -> dict[str, Any]:
     """The profile's fields that change; none if the incoming side is silent or may not speak here."""
     if not _says(field, incoming) or (fills_only and _says(field, held)):
         return {}
