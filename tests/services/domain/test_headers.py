@@ -334,7 +334,7 @@ def test_hidden_characters_and_stray_line_breaks_leave_the_cells():
 
 def test_our_own_export_is_read_back_with_its_guards_removed():
     assert person_of({"linkedin_url": MIRA, "phone": "'+972 50", "headline": "'=SUM(A1)"}).phone == "+972 50"
-    known = targets_of(list(EXPORT_COLUMNS))
+    known = targets_of([*EXPORT_COLUMNS, "profile_summary"])
     for column in (
         "first_name",
         "name",
@@ -344,9 +344,17 @@ def test_our_own_export_is_read_back_with_its_guards_removed():
         "location",
         "school",
         "headline",
-        "summary",
+        "profile_summary",
     ):
         assert column in known
+
+
+def test_what_a_model_wrote_of_a_verdict_never_becomes_a_persons_own_words():
+    exported = {"linkedin_url": MIRA, "score": "8", "verdict": "GO", "summary": "A strong fit.", "reasons": "Python"}
+    assert person_of(exported).profile.summary == ""
+    assert person_of(exported | {"profile_summary": "I build things."}).profile.summary == "I build things."
+    mapping = map_headers(list(exported))
+    assert {column.reason for column in mapping.ignored} == {Ignored.ABOUT_A_VERDICT}
 
 
 def test_of_two_equal_headers_the_first_is_used():
