@@ -15,8 +15,8 @@ from services.door import AddressDoor
 from services.enrichment import Enrichment
 from services.exports import Exports
 from services.imports import Imports
-from services.lists import Lists
 from services.limits import LimiterGate
+from services.lists import Lists
 from services.positions import Positions
 from services.providers.openai import PROVIDER as OPENAI
 from services.providers.openai import OpenAIChat, make_client

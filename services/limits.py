@@ -1,0 +1,72 @@
+"""The shared limits of every provider, as runs meet them: the limiter behind the run engine's gate."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from uuid import UUID
+
+import ratelimit
+from ratelimit import Lane, Limiter, PastStart, Permit, Policy, Store, StoreUnavailable
+from services.db.pool import Database
+from services.db.runs import recent_sends
+from services.providers.openai import LimitNews
+from services.runs.gate import CallTooLarge, GateShut
+
+
+@dataclass
+class LimiterGate:
+    """Implements services.runs.gate.Gate over one store; `policies` by provider."""
+
+    store: Store
+    policies: Mapping[str, Policy]
+    database: Database
+    limiters: dict[str, Limiter] = field(default_factory=dict)
+
+    async def permit(self, provider: str, org_id: UUID, user_id: UUID, costs: Mapping[str, int]) -> Permit:
+        try:
+            return await self.limiter(provider).acquire(Lane(str(org_id), str(user_id)), costs)
+        except ratelimit.CallTooLarge as error:
+            raise CallTooLarge(str(error)) from error
+        except StoreUnavailable as error:
+            raise GateShut(str(error)) from error
+
+    def slow_down(self, provider: str, seconds: float | None, reason: str, refused: object) -> None:
+        permit = refused if isinstance(refused, Permit) else None
+        self.limiter(provider).pause(seconds, reason, refused=permit)
+
+    def calls_per_second(self, provider: str, costs: Mapping[str, int]) -> float | None:
+        rates = [
+            limit.amount / limit.window_seconds / costs[limit.name]
+            for limit in self.policies[provider].limits
+            if costs.get(limit.name)
+        ]
+        return min(rates, default=None)
+
+    def learn(self, provider: str, news: Iterable[LimitNews]) -> None:
+        """Hand on what a provider's headers said."""
+        known = {limit.name for limit in self.policies[provider].limits}
+        for one in news:
+            if one.limit in known:
+                self.limiter(provider).learn(
+                    one.limit, remaining=one.remaining, allowed=one.allowed, reset_seconds=one.reset_seconds
+                )
+
+    def close(self) -> None:
+        for limiter in self.limiters.values():
+            limiter.close()
+
+    def limiter(self, provider: str) -> Limiter:
+        found = self.limiters.get(provider)
+        if found is None:
+            history = history_of(self.database, provider)
+            found = self.limiters[provider] = Limiter(self.store, self.policies[provider], history=history)
+        return found
+
+
+def history_of(database: Database, provider: str) -> Callable[[str, float], list[PastStart]]:
+    """What the intents know of recent calls: from it a lost or new store is rebuilt."""
+
+    def history(_key: str, seconds: float) -> list[PastStart]:
+        with database.as_engine() as tx:
+            return [PastStart(ago, costs) for ago, costs in recent_sends(tx, provider, seconds)]
+
+    return history

@@ -1,0 +1,243 @@
+"""Runs as people give and watch them: open, look, stop, pause, resume, retry."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from services.db import runs as db
+from services.db.pool import Database, Tx
+from services.db.runs import DriveRow, LockedRun, NewRun
+from services.domain.actors import Actor
+from services.domain.runs import (
+    RETRIED_STATES,
+    ItemState,
+    ReceiptLine,
+    RunEvent,
+    RunItem,
+    RunKind,
+    RunProgress,
+    RunState,
+    StartedRun,
+)
+from services.errors import BadInput, Conflict, NotAllowed, NotFound, OutOfBudget
+
+PAGE_SIZE = 50
+MOST_EVENTS = 500
+GONE = "This run does not exist any more."
+NOT_YOURS = "Only the person who started this run, a manager or an admin can do that."
+NOTHING_TO_DO = "There is nobody to work on. Choose at least one person."
+OVER_CAP = "The estimate of ${estimate} passes the cap of ${cap}. Raise the cap or choose fewer people."
+
+
+@dataclass(frozen=True)
+class TheseCandidates:
+    """The people a run is for, by id and in this order."""
+
+    candidate_ids: Sequence[int]
+
+
+@dataclass(frozen=True)
+class MembersOf:
+    """All members of a list, in the list's order; never loaded into memory."""
+
+    list_id: UUID
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """What somebody orders. `start_token` comes from the form, so that a double click starts one run."""
+
+    kind: RunKind
+    people: TheseCandidates | MembersOf
+    title: str
+    version_id: UUID | None = None
+    list_id: UUID | None = None
+    parameters: Mapping[str, Any] | None = None
+    start_token: UUID | None = None
+    estimate_usd: Decimal | None = None
+    estimate_calls: int | None = None
+    cap_usd: Decimal | None = None
+    started_by: str = "page"
+
+
+@dataclass(frozen=True)
+class Runs:
+    """All runs of an organization; who drives them is none of its business."""
+
+    database: Database
+
+    def open(self, tx: Tx, actor: Actor, request: RunRequest) -> StartedRun:
+        """Write a run, its items and its first drive in the caller's transaction.
+
+        The same start token of the same person gives the run it gave before. Raises BadInput without
+        people and OutOfBudget when the estimate passes the cap.
+        """
+        refuse_over_cap(request.estimate_usd, request.cap_usd)
+        run_id = db.insert_run(tx, new_run(actor, request, retry_of=None))
+        if run_id is None:
+            return started_before(tx, actor, request.start_token)
+        match request.people:
+            case MembersOf(list_id):
+                items = db.insert_items_of_list(tx, run_id, list_id)
+            case TheseCandidates(candidate_ids):
+                items = db.insert_items_of_candidates(tx, run_id, candidate_ids)
+        return begin(tx, run_id, items, request.started_by)
+
+    def progress(self, actor: Actor, run_id: UUID) -> RunProgress:
+        """How far a run of the actor's organization is. Raises NotFound."""
+        with self.database.act_as(actor) as tx:
+            return find(tx, run_id)
+
+    def recent(self, actor: Actor, *, team: bool = False, before: datetime | None = None) -> list[RunProgress]:
+        """The newest runs: one's own, or with `team` and the right to it everybody's."""
+        whose = None if team and actor.may_see_team_usage else actor.user_id
+        with self.database.act_as(actor) as tx:
+            return db.recent_runs(tx, whose, before, PAGE_SIZE)
+
+    def items(
+        self, actor: Actor, run_id: UUID, states: Sequence[ItemState] | None = None, after: int = 0
+    ) -> list[RunItem]:
+        """A page of a run's items behind the position `after`. Raises NotFound."""
+        with self.database.act_as(actor) as tx:
+            find(tx, run_id)
+            return db.page_of_items(tx, run_id, states, after, PAGE_SIZE)
+
+    def events(self, actor: Actor, run_id: UUID) -> list[RunEvent]:
+        """The history of a run. Raises NotFound."""
+        with self.database.act_as(actor) as tx:
+            find(tx, run_id)
+            return db.events_of(tx, run_id, MOST_EVENTS)
+
+    def receipt(self, actor: Actor, run_id: UUID) -> list[ReceiptLine]:
+        """What a run was charged so far. Raises NotFound."""
+        with self.database.act_as(actor) as tx:
+            find(tx, run_id)
+            return db.receipt_of(tx, run_id)
+
+    def stop(self, actor: Actor, run_id: UUID) -> RunProgress:
+        """Ask a run to stop; what is under way is kept. Stopping twice is stopping once.
+
+        Raises NotFound and NotAllowed.
+        """
+        with self.database.act_as(actor) as tx:
+            run = own(tx, actor, run_id)
+            if run.state in (RunState.QUEUED, RunState.RUNNING, RunState.PAUSED):
+                may_be_calling = run.state == RunState.RUNNING or (run.state == RunState.PAUSED and run.is_driven)
+                state = RunState.STOPPING if may_be_calling else RunState.STOPPED
+                db.ask_to_stop(tx, run_id, actor.user_id, state)
+            return find(tx, run_id)
+
+    def pause(self, actor: Actor, run_id: UUID) -> RunProgress:
+        """Let a run rest until it is resumed. Raises NotFound, NotAllowed and Conflict."""
+        with self.database.act_as(actor) as tx:
+            run = own(tx, actor, run_id)
+            if run.state not in (RunState.QUEUED, RunState.RUNNING, RunState.PAUSED):
+                raise Conflict("This run has ended or is about to.")
+            db.pause_run(tx, run_id, "user", "")
+            return find(tx, run_id)
+
+    def resume(self, actor: Actor, run_id: UUID, cap_usd: Decimal | None = None) -> StartedRun:
+        """Put a paused run back into the queue, with a higher cap if one is given.
+
+        Raises NotFound, NotAllowed and Conflict.
+        """
+        with self.database.act_as(actor) as tx:
+            run = own(tx, actor, run_id)
+            if run.state != RunState.PAUSED:
+                raise Conflict("This run is not paused any more.")
+            db.resume_run(tx, run_id, run.cap_usd if cap_usd is None else cap_usd)
+            return StartedRun(run_id, db.insert_drive(tx, run_id, "page"), find(tx, run_id).items, is_new=False)
+
+    def retry_failed(self, actor: Actor, run_id: UUID, start_token: UUID | None = None) -> StartedRun:
+        """A new run for what failed or stayed unknown in an ended one; the old one's receipt stays as it is.
+
+        Raises NotFound, NotAllowed, Conflict while the run goes on, and BadInput when nothing failed.
+        """
+        with self.database.act_as(actor) as tx:
+            run = own(tx, actor, run_id)
+            if not RunState(run.state).is_final:
+                raise Conflict("This run is still going on. Retry what failed when it has ended.")
+            again = NewRun(
+                user_id=actor.user_id,
+                kind=run.kind,
+                title=run.title,
+                version_id=run.version_id,
+                list_id=run.list_id,
+                retry_of=run_id,
+                start_token=start_token,
+                parameters=run.parameters,
+                cap_usd=run.cap_usd,
+                estimate_usd=None,
+                estimate_calls=None,
+            )
+            new_id = db.insert_run(tx, again)
+            if new_id is None:
+                return started_before(tx, actor, start_token)
+            items = db.insert_items_to_retry(tx, new_id, run_id, RETRIED_STATES)
+            return begin(tx, new_id, items, "page")
+
+    def drive(self, actor: Actor, drive_id: UUID) -> DriveRow:
+        """What became of a drive in the actor's organization. Raises NotFound."""
+        with self.database.act_as(actor) as tx:
+            drive = db.drive_of(tx, drive_id)
+        if drive is None:
+            raise NotFound(GONE)
+        return drive
+
+
+def refuse_over_cap(estimate_usd: Decimal | None, cap_usd: Decimal | None) -> None:
+    if estimate_usd is not None and cap_usd is not None and estimate_usd > cap_usd:
+        raise OutOfBudget(OVER_CAP.format(estimate=f"{estimate_usd:.2f}", cap=f"{cap_usd:.2f}"))
+
+
+def new_run(actor: Actor, request: RunRequest, retry_of: UUID | None) -> NewRun:
+    list_id = request.people.list_id if isinstance(request.people, MembersOf) else request.list_id
+    return NewRun(
+        user_id=actor.user_id,
+        kind=request.kind,
+        title=request.title,
+        version_id=request.version_id,
+        list_id=list_id,
+        retry_of=retry_of,
+        start_token=request.start_token,
+        parameters=request.parameters or {},
+        cap_usd=request.cap_usd,
+        estimate_usd=request.estimate_usd,
+        estimate_calls=request.estimate_calls,
+    )
+
+
+def begin(tx: Tx, run_id: UUID, items: int, started_by: str) -> StartedRun:
+    if items == 0:
+        raise BadInput(NOTHING_TO_DO)
+    db.count_items(tx, run_id, items)
+    return StartedRun(run_id, db.insert_drive(tx, run_id, started_by), items)
+
+
+def started_before(tx: Tx, actor: Actor, start_token: UUID | None) -> StartedRun:
+    """The run that this form started already. Raises Conflict if the form was somebody else's."""
+    found = db.run_started_with(tx, start_token, actor.user_id) if start_token else None
+    if found is None:
+        raise Conflict("This form was used before. Reload the page and start again.")
+    run_id, drive_id = found
+    return StartedRun(run_id, drive_id, find(tx, run_id).items, is_new=False)
+
+
+def find(tx: Tx, run_id: UUID) -> RunProgress:
+    progress = db.find_progress(tx, run_id)
+    if progress is None:
+        raise NotFound(GONE)
+    return progress
+
+
+def own(tx: Tx, actor: Actor, run_id: UUID) -> LockedRun:
+    """Lock a run that this person may steer: its owner, a manager or an admin."""
+    run = db.lock_run(tx, run_id)
+    if run is None:
+        raise NotFound(GONE)
+    if run.user_id != actor.user_id and not actor.may_see_team_usage:
+        raise NotAllowed(NOT_YOURS)
+    return run

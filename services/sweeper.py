@@ -1,0 +1,78 @@
+"""The sweeper: starts drives for runs that need one, every two seconds; `python -m services.sweeper`.
+
+It needs no browser and holds no run itself. One at a time leads, by a lease row; what it decides is decided
+in one locked transaction of the database, so even two would start nothing twice (docs/run-life.md, The sweeper).
+"""
+
+import os
+import signal
+import socket
+from dataclasses import dataclass, field
+from types import FrameType
+from uuid import UUID
+
+import structlog
+
+from services.clock import Clock
+from services.db import runs
+from services.db.pool import Database
+from services.errors import Busy
+from services.runs.launch import Launcher
+from services.runs.process import inherit_nothing
+from services.wiring import current
+
+SWEEP_SECONDS = 2.0
+LEASE_SECONDS = 6.0
+MOST_STARTS = 10
+"""After so many starts without one settled item a run is given up."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass
+class Sweeper:
+    """Starts what the database says needs a driver."""
+
+    database: Database
+    clock: Clock
+    launcher: Launcher
+    holder: str
+    is_stopping: bool = field(default=False)
+
+    def sweep_for_ever(self) -> None:
+        while not self.is_stopping:
+            try:
+                self.sweep()
+            except Busy as error:
+                log.warning("sweeper.waits", reason=error.message)
+            self.clock.sleep(SWEEP_SECONDS)
+
+    def sweep(self) -> list[UUID]:
+        """Start what needs a driver; the drives that were started, none if somebody else leads."""
+        with self.database.as_engine() as tx:
+            fence = runs.take_sweep(tx, self.holder, LEASE_SECONDS)
+            if fence is None:
+                return []
+            launcher = self.launcher
+            drives = runs.next_drives(tx, launcher.most_processes, launcher.most_per_user, MOST_STARTS)
+        for drive_id in drives:
+            self.launcher.start_process(drive_id)
+        return drives
+
+    def stop(self, _number: int, _frame: FrameType | None) -> None:
+        self.is_stopping = True
+
+
+def main() -> None:
+    inherit_nothing()
+    services = current()
+    holder = f"{socket.gethostname()}:{os.getpid()}"
+    sweeper = Sweeper(services.database, services.clock, services.launcher, holder)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, sweeper.stop)
+    sweeper.sweep_for_ever()
+    services.database.close()
+
+
+if __name__ == "__main__":
+    main()
