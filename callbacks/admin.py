@@ -13,7 +13,7 @@ from callbacks.notices import notify, on_error
 from callbacks.who import actor
 from pages import ids
 from pages.parts.admin import history_rows, link_to_hand_over, member_table, settings_form
-from services.admin import NEWEST, NewLink, OrganizationSettings, parse_settings, time_zones
+from services.admin import AUDIT_PAGE, NEWEST, NewLink, OrganizationSettings, parse_settings, time_zones
 from services.domain.actors import Role
 from services.errors import BadInput
 from services.wiring import current
@@ -42,7 +42,10 @@ def make_link(_clicks: Sequence[int | None], changed: int | None) -> tuple[Any, 
 def set_role(_roles: Sequence[str | None], changed: int | None) -> Any:
     if not was_pressed():
         return no_update
-    current().admin.set_role(actor(), parse_user(ctx.triggered_id), parse_role(ctx.triggered[0]["value"]))
+    role = parse_role(ctx.triggered[0]["value"])
+    # A row that was just drawn reports its role as if it had been chosen.
+    if not current().admin.set_role(actor(), parse_user(ctx.triggered_id), role):
+        return no_update
     notify("The role is changed.")
     return (changed or 0) + 1
 
@@ -67,13 +70,15 @@ def show_settings(_changed: int | None) -> Component:
 
 
 def save_settings(
-    _clicks: int | None,
+    clicks: int | None,
     name: str | None,
     time_zone: str | None,
     cap: str | None,
     reasons: str | None,
     changed: int | None,
-) -> int:
+) -> Any:
+    if not clicks:
+        return no_update
     settings: OrganizationSettings = parse_settings(name or "", time_zone or "", str(cap or ""), reasons or "")
     current().admin.change_settings(actor(), settings)
     notify("The settings are saved.")
@@ -95,7 +100,11 @@ def page_of_history(before: int) -> tuple[list[Component], int | None, bool]:
     """One page: its rows, the id to go on from, and whether it was the last."""
     admin, me = current().admin, actor()
     events = admin.history(me, before)
-    return history_rows(events, admin.settings(me).time_zone), events[-1].id if events else None, not events
+    return (
+        history_rows(events, admin.settings(me).time_zone),
+        events[-1].id if events else None,
+        len(events) < AUDIT_PAGE,
+    )
 
 
 def show_link(link: NewLink, name: str) -> Component:
@@ -109,7 +118,7 @@ def draw_as_it_is(error: Exception) -> None:
 
 
 def was_pressed() -> bool:
-    """Rows that were just drawn also trigger what listens to them; a click or choice has a value."""
+    """Buttons that were just drawn also trigger what listens to them; only a click has a value."""
     return bool(ctx.triggered_id) and ctx.triggered[0]["value"] is not None
 
 

@@ -1,7 +1,8 @@
-"""Scripts and styles: compressed once, sent with a year of caching, without troubling Flask.
+"""Scripts and styles: compressed once, kept by the browser, sent without troubling Flask.
 
-Their addresses carry a fingerprint, so what is behind one never changes. They are public: they hold the
-product's code and nothing of anybody's data.
+Where an address carries a fingerprint, what is behind it never changes and is kept for a year. The parts
+that Dash's scripts fetch by themselves carry none; those are kept and asked about each time. All are
+public: they hold the product's code and nothing of anybody's data.
 """
 
 import gzip
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 SUITES: Final = "/_dash-component-suites/"
 ASSETS: Final = "/assets/"
 FOR_EVER: Final = "public, max-age=31536000, immutable"
+ASK_FIRST: Final = "public, no-cache"
 COMPRESSIBLE: Final = frozenset({".js", ".css", ".svg", ".json", ".txt"})
 # The slowest levels pay off: done once, sent for ever. The plot library alone would take half a minute.
 LARGE_BYTES: Final = 2_000_000
@@ -43,25 +45,27 @@ class Variant:
     path: Path
     length: int
     encoding: str | None
+    tag: str
 
 
 @dataclass
 class CompressedFiles:
-    """Answers requests for fingerprinted files; everything else goes on to the application."""
+    """Answers requests for files; everything else goes on to the application."""
 
     inner: "WSGIApplication"
     dash_app: Dash
     folder: Path
-    found: dict[str, Mapping[str, Variant]] = field(default_factory=dict)
+    found: dict[Path, Mapping[str, Variant]] = field(default_factory=dict)
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "")
-        if environ["REQUEST_METHOD"] not in ("GET", "HEAD") or not self.is_fingerprinted(path, environ):
+        if environ["REQUEST_METHOD"] not in ("GET", "HEAD") or not path.startswith((SUITES, ASSETS)):
             return self.inner(environ, start_response)
         variants = self.variants(path)
         if not variants:
             return self.inner(environ, start_response)
-        return send(choose(variants, environ), path, environ, start_response)
+        caching = FOR_EVER if self.is_fingerprinted(path, environ) else ASK_FIRST
+        return send(choose(variants, environ), path, caching, environ, start_response)
 
     def is_fingerprinted(self, path: str, environ: "WSGIEnvironment") -> bool:
         if path.startswith(SUITES):
@@ -70,12 +74,13 @@ class CompressedFiles:
 
     def variants(self, path: str) -> Mapping[str, Variant]:
         """The encodings at hand for an address, made on first use; none if it is no file of ours."""
-        if path not in self.found:
-            source = self.source(path)
-            if source is None:
-                return {}
-            self.found[path] = compress_once(source, self.folder)
-        return self.found[path]
+        source = self.source(path)
+        if source is None:
+            return {}
+        # By file, not by address: whoever invents fingerprints must not fill our memory with them.
+        if source not in self.found:
+            self.found[source] = compress_once(source, self.folder)
+        return self.found[source]
 
     def source(self, path: str) -> Path | None:
         """The file behind an address, if Dash registered it or it lies in assets."""
@@ -100,11 +105,11 @@ class CompressedFiles:
 
 def compress_once(source: Path, folder: Path) -> Mapping[str, Variant]:
     """The plain file and its compressed copies, which are kept by content for all workers and starts."""
-    plain = Variant(source, source.stat().st_size, None)
-    if source.suffix not in COMPRESSIBLE:
-        return {"identity": plain}
     body = source.read_bytes()
     name = hashlib.sha256(body).hexdigest()
+    plain = Variant(source, len(body), None, f'"{name[:32]}"')
+    if source.suffix not in COMPRESSIBLE:
+        return {"identity": plain}
     quality = BROTLI_QUALITY if len(body) <= LARGE_BYTES else BROTLI_QUALITY_LARGE
     return {
         "br": kept(folder / f"{name}.br", "br", lambda: brotli.compress(body, quality=quality)),
@@ -121,7 +126,7 @@ def kept(path: Path, encoding: str, make: Callable[[], bytes]) -> Variant:
         with os.fdopen(descriptor, "wb") as file:
             file.write(make())
         Path(draft).replace(path)
-    return Variant(path, path.stat().st_size, encoding)
+    return Variant(path, path.stat().st_size, encoding, f'"{path.stem[:32]}-{encoding}"')
 
 
 def choose(variants: Mapping[str, Variant], environ: "WSGIEnvironment") -> Variant:
@@ -132,15 +137,21 @@ def choose(variants: Mapping[str, Variant], environ: "WSGIEnvironment") -> Varia
     return variants["identity"]
 
 
-def send(variant: Variant, path: str, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+def send(
+    variant: Variant, path: str, caching: str, environ: "WSGIEnvironment", start_response: "StartResponse"
+) -> Iterable[bytes]:
     headers = [
         ("Content-Type", mimetypes.guess_type(path)[0] or "application/octet-stream"),
-        ("Content-Length", str(variant.length)),
-        ("Cache-Control", FOR_EVER),
+        ("Cache-Control", caching),
+        ("ETag", variant.tag),
         ("Vary", "Accept-Encoding"),
         ("X-Content-Type-Options", "nosniff"),
         ("Cross-Origin-Resource-Policy", "same-origin"),
     ]
+    if environ.get("HTTP_IF_NONE_MATCH") == variant.tag:
+        start_response("304 Not Modified", headers)
+        return []
+    headers.append(("Content-Length", str(variant.length)))
     if variant.encoding:
         headers.append(("Content-Encoding", variant.encoding))
     start_response("200 OK", headers)

@@ -77,15 +77,16 @@ class Admin:
             rows.insert_audit_event(tx, "password_link_made", f"user:{user_id}")
             return make_link(tx, user_id, purpose)
 
-    def set_role(self, actor: Actor, user_id: UUID, role: Role) -> None:
-        """Raises NotFound, and Conflict if nobody would be left to administer."""
+    def set_role(self, actor: Actor, user_id: UUID, role: Role) -> bool:
+        """Whether that changed anything. Raises NotFound, and Conflict if nobody would be left to administer."""
         require_admin(actor)
         with self.db.act_as(actor) as tx:
             member = find_member(tx, user_id)
             if member.role == role:
-                return
+                return False
             rows.set_role(tx, user_id, role)
             rows.insert_audit_event(tx, "role_changed", f"user:{user_id}", {"from": member.role, "to": role})
+            return True
 
     def deactivate(self, actor: Actor, user_id: UUID) -> None:
         """Out at the next request, everywhere. Raises NotFound, and Conflict for the last admin."""
