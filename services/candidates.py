@@ -7,7 +7,7 @@ from typing import Final
 from uuid import UUID
 
 from services.clock import Clock
-from services.db import candidates
+from services.db import candidates, lists
 from services.db.candidate_rows import profile_from_json
 from services.db.candidates import (
     CandidateListing,
@@ -18,13 +18,14 @@ from services.db.candidates import (
     PastScreening,
     Payload,
 )
-from services.db.pool import Database
+from services.db.pool import Database, Tx
 from services.domain.actors import Actor, Role
 from services.domain.candidate_view import View
 from services.domain.candidate_words import WORD_COLUMNS, column_queries
 from services.domain.dates import Month, month_of
 from services.domain.employment import CompanyTenure, company_tenures, is_current, newest_first, role_span
 from services.domain.identity import ProfileUrl, read_profile_url
+from services.domain.lists import list_name
 from services.domain.names import fold
 from services.domain.profiles import Profile
 from services.domain.profiles import Role as Job
@@ -38,6 +39,7 @@ LONGEST_KEY: Final = 200
 LONGEST_PAYLOAD: Final = 200_000
 LISTS_OFFERED: Final = 200
 MINUTES_FOR_EVERYBODY: Final = 5
+MOST_CHOSEN: Final = 10_000
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,19 @@ class Choices:
 
     lists: list[ListName]
     sources: list[str]
+
+
+# People chosen one by one, or everybody whom a view shows.
+Chosen = Sequence[int] | View
+
+
+@dataclass(frozen=True)
+class ListAddition:
+    """The list, and how many were not on it before."""
+
+    list_id: UUID
+    list_name: str
+    added: int
 
 
 @dataclass(frozen=True)
@@ -170,12 +185,29 @@ class Candidates:
 
         Raises NotFound if the list cannot be added to, and BadInput for an invalid text query.
         """
-        filters = stored_filters(view, self.clock.now())
         with self.database.act_as(actor) as tx:
-            if not candidates.list_is_open(tx, list_id):
-                raise NotFound("This list does not exist (any more).")
-            candidates.allow_minutes(tx, MINUTES_FOR_EVERYBODY)
-            return candidates.add_matching_to_list(tx, list_id, filters, view.sort, view.descending)
+            return self.add_all(tx, view, list_id)
+
+    def put_on_list(self, actor: Actor, name: str, chosen: Chosen) -> ListAddition:
+        """Add people to the list of that name, which is made if there is none.
+
+        Raises BadInput for a bad name, an invalid text query, or nobody or too many chosen one by one.
+        """
+        name = list_name(name)
+        if not isinstance(chosen, View) and not 1 <= len(chosen) <= MOST_CHOSEN:
+            raise BadInput(f"Choose 1 to {MOST_CHOSEN:,} people, or all that match.")
+        with self.database.act_as(actor) as tx:
+            list_id = lists.find_or_insert(tx, name)
+            if isinstance(chosen, View):
+                return ListAddition(list_id, name, self.add_all(tx, chosen, list_id))
+            return ListAddition(list_id, name, lists.insert_members(tx, list_id, chosen))
+
+    def add_all(self, tx: Tx, view: View, list_id: UUID) -> int:
+        filters = stored_filters(view, self.clock.now())
+        if not candidates.list_is_open(tx, list_id):
+            raise NotFound("This list does not exist (any more).")
+        candidates.allow_minutes(tx, MINUTES_FOR_EVERYBODY)
+        return candidates.add_matching_to_list(tx, list_id, filters, view.sort, view.descending)
 
     def delete(self, actor: Actor, candidate_id: int) -> None:
         """Erase a person with everything that tells of them, in one transaction (docs/search.md, Deleting).
