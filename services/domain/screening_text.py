@@ -27,7 +27,10 @@ EMAIL_MASK = "[e-mail]"
 LINK_MASK = "[link]"
 PHONE_MASK = "[phone]"
 
-_EMAIL = re.compile(r"[\w.+%-]+\s?(?:@|\(at\)|\[at\])\s?[\w-]+(?:\s?(?:\.|\(dot\)|\[dot\])\s?[\w-]+)+", re.IGNORECASE)
+# A plain dot must touch its neighbours: after "me@mail.example." the next sentence begins.
+_EMAIL = re.compile(
+    r"[\w.+%-]+\s?(?:@|\(at\)|\[at\])\s?[\w-]+(?:(?:\.|\s?(?:\(dot\)|\[dot\])\s?)[\w-]+)+", re.IGNORECASE
+)
 _WRITTEN_AT = re.compile(r"[(\[]at[)\]]", re.IGNORECASE)
 _SCHEME_OR_WWW = r"(?:https?://|ftp://|www\.)\S+"
 # Names of frameworks look like addresses: "ASP.NET/C#", "Socket.IO/Express".

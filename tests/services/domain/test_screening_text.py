@@ -233,3 +233,10 @@ def test_no_name_survives_whatever_surrounds_it(headline, summary, description, 
 def test_blank_and_thin_profiles_are_told_apart(profile, blank, thin):
     assert is_blank(profile) is blank
     assert is_thin(profile) is thin
+
+
+def test_the_sentence_after_an_address_is_not_masked_with_it() -> None:
+    profile = Profile(summary="Write to me@mail.example. Python is my trade. Or me (at) mail (dot) example now.")
+    text = build_screening_text(profile, compute_facts(profile, month_number(2025, 9))).text
+    assert "[e-mail]. Python is my trade." in text
+    assert "mail" not in text.replace("[e-mail]", "")
