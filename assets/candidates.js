@@ -81,7 +81,8 @@
   }
 
   function scrolled(event) {
-    const row = event.api.getFirstDisplayedRowIndex();
+    const { top } = event.api.getVerticalPixelRange();
+    const row = Math.round(top / event.api.getSizesForCurrentTheme().rowHeight);
     write(address(shownView || "", { ...ownParts(), row: row > 0 ? row : null }), false);
   }
 

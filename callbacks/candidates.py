@@ -12,7 +12,7 @@ from callbacks.notices import notify
 from callbacks.who import actor
 from pages import ids
 from pages.parts.candidate_panel import payload_text, person_panel
-from pages.parts.candidate_table import SORTED_COLUMNS, candidate_row, chips, count_words, nobody
+from pages.parts.candidate_table import ANY, SORTED_COLUMNS, candidate_row, chips, count_words, nobody
 from services.candidates import Chosen
 from services.domain.actors import Role
 from services.domain.candidate_view import Filters, View, read_view, show_view
@@ -95,11 +95,11 @@ def control_values(view: View) -> tuple[Any, ...]:
         f.title,
         f.company,
         f.location,
-        "" if f.has_email is None else "yes" if f.has_email else "no",
-        first(f.enrichment),
-        f.freshness or "",
-        first(f.sources),
-        str(f.list_id or ""),
+        ANY if f.has_email is None else "yes" if f.has_email else "no",
+        first(f.enrichment) or ANY,
+        f.freshness or ANY,
+        first(f.sources) or ANY,
+        str(f.list_id or ANY),
         None if f.months_from is None else f.months_from // 12,
         None if f.months_until is None else f.months_until // 12,
         str(f.added_from or ""),
@@ -148,7 +148,7 @@ def control_pairs(values: dict[str, Any], before: View) -> list[tuple[str, str]]
         "added_from": values[ids.CANDIDATES_ADDED_FROM],
         "added_until": values[ids.CANDIDATES_ADDED_UNTIL],
     }
-    pairs = [(name, str(value)) for name, value in single.items() if value not in (None, "")]
+    pairs = [(name, str(value)) for name, value in single.items() if value not in (None, "", ANY)]
     pairs += [("enrichment", value) for value in kept_set(values[ids.CANDIDATES_ENRICHMENT], before.filters.enrichment)]
     pairs += [("source", value) for value in kept_set(values[ids.CANDIDATES_SOURCE], before.filters.sources)]
     return pairs + parse_qsl(show_view(View(filters=kept)))
@@ -156,7 +156,7 @@ def control_pairs(values: dict[str, Any], before: View) -> list[tuple[str, str]]
 
 def kept_set(chosen: str | None, before: Sequence[str]) -> Sequence[str]:
     """A link may ask for several values where the control shows the first: they stay until it is changed."""
-    if not chosen:
+    if not chosen or chosen == ANY:
         return ()
     return before if first(before) == chosen else (chosen,)
 
@@ -199,7 +199,7 @@ def describe(view_text: str | None, _refresh: int | None, _came_back: object) ->
 def offer_choices(_filters: str) -> tuple[Any, ...]:
     """The lists and sources to choose from."""
     choices = current().candidates.choices(actor())
-    anything = {"label": "Any", "value": ""}
+    anything = {"label": "Any", "value": ANY}
     return (
         [anything, *({"label": entry.name, "value": str(entry.id)} for entry in choices.lists)],
         [anything, *({"label": source, "value": source} for source in choices.sources)],

@@ -6,7 +6,7 @@ from dash import dcc, html
 from dash.development.base_component import Component
 
 from pages import ids
-from pages.parts.candidate_table import ENRICHMENT_WORDS, FRESHNESS_WORDS, candidate_grid
+from pages.parts.candidate_table import ANY, ENRICHMENT_WORDS, FRESHNESS_WORDS, candidate_grid
 from pages.parts.shell import page_header
 from services.domain.candidate_view import ENRICHMENTS, FRESHNESSES, LONGEST_QUERY, LONGEST_WORDS, read_view
 
@@ -98,9 +98,9 @@ def filters() -> Component:
                         number_input(ids.CANDIDATES_YEARS_UNTIL, "to"),
                     ),
                     range_filter(
-                        "Added",
-                        day_input(ids.CANDIDATES_ADDED_FROM, "from"),
-                        day_input(ids.CANDIDATES_ADDED_UNTIL, "until"),
+                        "Added from, until",
+                        day_input(ids.CANDIDATES_ADDED_FROM, "2026-01-01"),
+                        day_input(ids.CANDIDATES_ADDED_UNTIL, "2026-12-31"),
                     ),
                     html.Button("Clear all", id=ids.CANDIDATES_CLEAR, className="btn btn-quiet", type="button"),
                 ],
@@ -130,8 +130,8 @@ def text_filter(label: str, field_id: str, placeholder: str) -> Component:
 
 
 def choice_filter(label: str, field_id: str, words: dict[str, str]) -> Component:
-    options = [{"label": "Any", "value": ""}, *({"label": label, "value": value} for value, label in words.items())]
-    return labelled(label, field_id, dbc.Select(id=field_id, options=options, value=""))
+    options = [{"label": "Any", "value": ANY}, *({"label": label, "value": value} for value, label in words.items())]
+    return labelled(label, field_id, dbc.Select(id=field_id, options=options, value=ANY))
 
 
 def range_filter(label: str, lowest: Component, highest: Component) -> Component:
@@ -153,12 +153,12 @@ def number_input(field_id: str, label: str) -> Component:
     )
 
 
-def day_input(field_id: str, label: str) -> Component:
+def day_input(field_id: str, example: str) -> Component:
     return dcc.Input(
         id=field_id,
         type="text",
         className="form-control",
-        placeholder=f"{label} 2026-01-31",
+        placeholder=example,
         maxLength=10,
         debounce=True,
         autoComplete="off",

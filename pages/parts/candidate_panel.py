@@ -111,12 +111,18 @@ def tenures(person: Any) -> list[Component]:
         html.Div(
             [
                 html.Span(tenure.company or "Company unknown", dir="auto"),
-                html.Span(("" if tenure.is_complete else "at least ") + show_months(tenure.months), className="lasted"),
+                html.Span(tenure_words(tenure), className="lasted"),
             ],
             className="entry",
         )
         for tenure in person.tenures
     ]
+
+
+def tenure_words(tenure: Any) -> str:
+    if tenure.is_complete:
+        return show_months(tenure.months)
+    return f"at least {show_months(tenure.months)}" if tenure.months else "length unknown"
 
 
 def school(entry: School) -> Component:

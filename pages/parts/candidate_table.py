@@ -13,6 +13,7 @@ from services.domain.candidate_view import SortName, View, show_view
 from services.domain.dates import Month, months_between, show_months
 
 BLOCK = 100
+ANY = "any"  # a select shows nothing at all for an empty value
 # Column of the grid -> sort of the view.
 SORTED_COLUMNS: dict[str, SortName] = {
     "name": "name",
@@ -36,13 +37,13 @@ COLUMNS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("title", "Title", {"flex": 4, "minWidth": 150}),
     ("company", "Company", {"flex": 3, "minWidth": 120}),
     ("location", "Location", {"flex": 3, "minWidth": 120}),
-    ("in_role", "In role", {"width": 88, "sortable": False}),
-    ("experience", "Experience", {"width": 112, "headerTooltip": "Civilian work, overlaps counted once"}),
-    ("email", "E-mail", {"width": 80, "sortable": False}),
-    ("enrichment", "Profile", {"width": 116, "sortable": False}),
-    ("source", "Source", {"width": 108, "sortable": False}),
-    ("added", "Added", {"width": 104}),
-    ("updated", "Updated", {"width": 108}),
+    ("in_role", "In role", {"width": 78, "sortable": False}),
+    ("experience", "Experience", {"width": 102, "headerTooltip": "Civilian work, overlaps counted once"}),
+    ("email", "E-mail", {"width": 72, "sortable": False}),
+    ("enrichment", "Profile", {"width": 98, "sortable": False}),
+    ("source", "Source", {"width": 96, "sortable": False}),
+    ("added", "Added", {"width": 98}),
+    ("updated", "Updated", {"width": 98}),
 )
 
 
@@ -79,6 +80,7 @@ def candidate_grid(view: View) -> Component:
             "multiSortKey": "ctrl",
             "suppressMultiSort": True,
             "suppressCellFocus": False,
+            "suppressNoRowsOverlay": True,
             "tooltipShowDelay": 600,
             "enableCellTextSelection": True,
             "rowHeight": 34,
