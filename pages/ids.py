@@ -177,3 +177,82 @@ CANDIDATES_PERSON_LINK = "candidates-person-link"
 def candidates_chip(part: str) -> dict[str, str]:
     """The button that takes one part of the view away; `part` is one pair of its query string."""
     return {"type": "candidates-chip", "part": part}
+
+# Imports -----------------------------------------------------------------------------------------------
+
+IMPORTS_DROP = "imports-drop"  # these four are named in assets/uploads.js as well
+IMPORTS_CHOOSE = "imports-choose"
+IMPORTS_UPLOAD_STATUS = "imports-upload-status"
+IMPORTS_UPLOAD_PROGRESS = "imports-upload-progress"
+IMPORTS_LIMIT = "imports-limit"
+IMPORTS_RECENT = "imports-recent"
+IMPORT_OPEN = "import-open"
+IMPORT_BODY = "import-body"
+IMPORT_WORKING = "import-working"
+IMPORT_LIST = "import-list"
+IMPORT_LIST_NAMES = "import-list-names"
+IMPORT_START = "import-start"
+IMPORT_DISCARD = "import-discard"
+
+
+def import_column(target: str) -> dict[str, str]:
+    """The choice of the column that feeds one target."""
+    return {"type": "import-column", "target": target}
+
+
+def import_samples(target: str) -> dict[str, str]:
+    """Some cells of the column that feeds one target."""
+    return {"type": "import-samples", "target": target}
+
+
+# Lists -------------------------------------------------------------------------------------------------
+
+LISTS_SHOWN = "lists-shown"
+LISTS_TABLE = "lists-table"
+LISTS_NAME = "lists-name"
+LISTS_CREATE = "lists-create"
+LIST_OPEN = "list-open"
+LIST_BODY = "list-body"
+LIST_NAME = "list-name"
+LIST_RENAME = "list-rename"
+LIST_COPY = "list-copy"
+LIST_ARCHIVE = "list-archive"
+LIST_RESTORE = "list-restore"
+
+
+# Runs --------------------------------------------------------------------------------------------------
+
+RUNS_DRIVE = "runs-drive"
+RUNS_DRIVEN = "runs-driven"
+RUNS_QUESTION = "runs-question"
+RUNS_TABLE = "runs-table"
+RUNS_TICK = "runs-tick"
+RUN_QUESTION = "run-question"
+RUN_ITEMS = "run-items"
+RUN_RECEIPT = "run-receipt"
+RUN_EVENTS = "run-events"
+
+
+def run_view(run_id: str) -> dict[str, str]:
+    """Where a panel shows how far its run is."""
+    return {"type": "run-view", "run": run_id}
+
+
+def run_tick(run_id: str) -> dict[str, str]:
+    """What makes a panel look again."""
+    return {"type": "run-tick", "run": run_id}
+
+
+def run_seen(run_id: str) -> dict[str, str]:
+    """A stamp of what a panel shows, so that a look without news changes nothing."""
+    return {"type": "run-seen", "run": run_id}
+
+
+def run_state(run_id: str) -> dict[str, str]:
+    """The state of a panel's run, for those who only care when that changes."""
+    return {"type": "run-state", "run": run_id}
+
+
+def run_act(run_id: str, act: str) -> dict[str, str]:
+    """A button that makes a run "stop", "pause", "resume" or "retry"."""
+    return {"type": "run-act", "run": run_id, "act": act}

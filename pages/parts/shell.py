@@ -42,6 +42,9 @@ def shell(actor: Actor | None, org_name: str, provider_modes: Mapping[str, str],
         [
             html.A("Skip to content", href=f"#{ids.MAIN}", className="skip-link"),
             dcc.Store(id=ids.NOTICE),
+            # The drive to start in the background, and its end; on every page, because runs start on several.
+            dcc.Store(id=ids.RUNS_DRIVE),
+            dcc.Store(id=ids.RUNS_DRIVEN),
             dcc.Store(id=ids.THEME),
             top_bar(actor, org_name, csrf_token) if actor else None,
             provider_banner(provider_modes) if actor else None,

@@ -1,0 +1,79 @@
+"""The background manager: Dash's background callback starts a drive, and is never more than its client.
+
+What Dash's own manager does under a long paid run, and why ours differs in each point, is in
+docs/decisions/background.md.
+"""
+
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import diskcache
+from dash import DiskcacheManager
+from dash.exceptions import PreventUpdate
+
+from callbacks.who import actor
+from services.drive import drive
+from services.errors import BadInput
+from services.wiring import current
+
+ENTRY_SECONDS = 3600
+LARGEST_CACHE_BYTES = 16_000_000
+
+
+class SourcingManager(DiskcacheManager):  # type: ignore[misc]  # Dash ships no types
+    """Starts a fresh interpreter for one drive, kills nothing, and reads what became of it from the database."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder.chmod(0o700)
+        # JSON instead of pickle: reading an entry must never run code, whoever wrote it.
+        cache = diskcache.Cache(str(folder), disk=diskcache.JSONDisk, size_limit=LARGEST_CACHE_BYTES)
+        super().__init__(cache, expire=ENTRY_SECONDS)
+
+    def build_cache_key(self, fn: Any, args: Any, cache_args_to_ignore: Any, triggered: Any) -> str:  # noqa: ARG002  # Dash's
+        """The person and the drive: no two starts share a key, and no two people share an answer."""
+        return f"{actor().user_id}:{parse_drive(args)}"
+
+    def call_job_fn(self, key: str, job_fn: Any, args: Any, context: Any) -> str:  # noqa: ARG002  # Dash's signature
+        """Start the drive's process if there is room; otherwise the sweeper does when there is."""
+        drive_id = parse_drive(args)
+        services = current()
+        services.runs.drive(actor(), drive_id)
+        self.clear_cache_entry(key)
+        services.launcher.start_drive(drive_id)
+        return str(drive_id)
+
+    def job_running(self, job: Any) -> bool:
+        drive = current().runs.drive(actor(), UUID(job))
+        return not (drive.has_ended or drive.run_has_ended)
+
+    def result_ready(self, key: str) -> bool:
+        return self.get_result(key, None) is not self.UNDEFINED
+
+    def get_result(self, key: str, job: Any) -> Any:  # noqa: ARG002  # Dash's signature
+        """What the drive came to, once it has ended: from the database, so that a wiped cache loses nothing."""
+        drive_id = key.partition(":")[2]
+        drive = current().runs.drive(actor(), UUID(drive_id))
+        return drive_id if drive.has_ended or drive.run_has_ended else self.UNDEFINED
+
+    def terminate_job(self, job: Any) -> None:
+        """Nothing: Dash calls this after every result too, and a call that was paid for is never killed."""
+
+    def terminate_unhealthy_job(self, job: Any) -> bool:  # noqa: ARG002  # Dash's signature
+        return False
+
+
+def parse_drive(args: Any) -> UUID:
+    """The one argument of the background callback."""
+    try:
+        return UUID(str(args[0] if isinstance(args, list | tuple) else args))
+    except (ValueError, IndexError) as error:
+        raise BadInput("There is nothing to start here.") from error
+
+
+def drive_in_background(drive_id: str | None) -> str:
+    """The background callback; its manager runs this as `python -m services.drive`, never in a web worker."""
+    if not drive_id:
+        raise PreventUpdate
+    return drive(current(), UUID(drive_id))

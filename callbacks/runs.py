@@ -1,0 +1,141 @@
+"""Runs: watch, stop, pause, resume and retry, for any kind of run; and hand a new drive to the background."""
+
+from typing import Any
+from uuid import UUID, uuid5
+
+from dash import ALL, MATCH, Dash, Input, Output, State, ctx, no_update, set_props
+from dash.development.base_component import Component
+from dash.exceptions import PreventUpdate
+
+from callbacks.background import drive_in_background
+from callbacks.notices import notify
+from callbacks.who import actor
+from pages import ids
+from pages.parts.run_panel import events_list, items_table, receipt_table, runs_table, show_progress
+from services.domain.actors import Actor
+from services.domain.runs import ItemState, RunProgress
+from services.errors import BadInput, NotFound
+from services.wiring import current
+
+RETRY = "retry"
+PAGE = 50
+
+Query = dict[str, str]
+
+
+def hand_over(drive_id: UUID) -> None:
+    """Give a drive to the background callback, beside whatever the present callback returns."""
+    set_props(ids.RUNS_DRIVE, {"data": str(drive_id)})
+
+
+def watch(_tick: int | None, seen: str | None, state: str | None) -> tuple[Any, Any, Any, bool]:
+    """How far a run is; a look without news changes nothing, and an ended run is not looked at again."""
+    who = actor()
+    run = current().runs.progress(who, parse_run(ctx.outputs_list[0]["id"]["run"]))
+    stamp = stamp_of(run)
+    if stamp == seen:
+        return no_update, no_update, no_update, run.state.is_final
+    new_state = no_update if state == run.state else run.state.value
+    return show_progress(run, may_steer(who, run)), stamp, new_state, run.state.is_final
+
+
+def act(_clicks: list[int | None]) -> tuple[Any, Any, Any, bool]:
+    """Do what a button of a panel says."""
+    if not isinstance(ctx.triggered_id, dict) or not ctx.triggered[0]["value"]:
+        raise PreventUpdate
+    runs, who, run_id = current().runs, actor(), parse_run(ctx.triggered_id["run"])
+    match ctx.triggered_id["act"]:
+        case "stop":
+            runs.stop(who, run_id)
+        case "pause":
+            runs.pause(who, run_id)
+        case "resume":
+            hand_over(runs.resume(who, run_id).drive_id)
+        case "retry":
+            # One retry a run: pressing twice, or in two tabs, leads to the same new run.
+            again = runs.retry_failed(who, run_id, uuid5(run_id, RETRY))
+            hand_over(again.drive_id)
+            notify(f"Trying {again.items:,} again in a new run.", "info")
+            set_props(ids.ADDRESS, {"pathname": f"/runs/{again.run_id}", "search": ""})
+        case _:
+            raise PreventUpdate
+    run = runs.progress(who, run_id)
+    return show_progress(run, may_steer(who, run)), stamp_of(run), run.state.value, run.state.is_final
+
+
+def show_runs(_tick: int | None, query: Query) -> Component:
+    return runs_table(current().runs.recent(actor(), team=query.get("whose") == "team"))
+
+
+def show_details(_states: list[str | None], query: Query) -> tuple[Component, Component, Component]:
+    """Items, receipt and history; read anew when the run's state changes."""
+    runs, who, run_id = current().runs, actor(), parse_run(query.get("run_id", ""))
+    shown, after = query.get("state", ""), query.get("after", "")
+    items = runs.items(who, run_id, parse_states(shown), int(after) if after.isdigit() else 0)
+    next_after = items[-1].position if len(items) == PAGE else None
+    return (
+        items_table(items, str(run_id), shown, next_after),
+        receipt_table(runs.receipt(who, run_id)),
+        events_list(runs.events(who, run_id)),
+    )
+
+
+def stamp_of(run: RunProgress) -> str:
+    """Everything of a run that a panel shows and that changes."""
+    shown = (run.state, run.settled, run.done, run.cost_usd, run.unknown_usd, run.message, run.is_stalled)
+    return repr((*shown, run.queue_place, round(run.per_minute)))
+
+
+def may_steer(who: Actor, run: RunProgress) -> bool:
+    return run.user_id == who.user_id or who.may_see_team_usage
+
+
+def parse_run(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError as error:
+        raise NotFound("There is no such run.") from error
+
+
+def parse_states(text: str) -> list[ItemState] | None:
+    try:
+        return [ItemState(text)] if text else None
+    except ValueError as error:
+        raise BadInput("Items have no such state.") from error
+
+
+def panel_outputs(*, again: bool) -> list[Output]:
+    kinds = (("run-view", "children"), ("run-seen", "data"), ("run-state", "data"), ("run-tick", "disabled"))
+    return [Output({"type": kind, "run": MATCH}, prop, allow_duplicate=again) for kind, prop in kinds]
+
+
+def register(app: Dash) -> None:
+    app.callback(
+        *panel_outputs(again=False),
+        Input({"type": "run-tick", "run": MATCH}, "n_intervals"),
+        State({"type": "run-seen", "run": MATCH}, "data"),
+        State({"type": "run-state", "run": MATCH}, "data"),
+    )(watch)
+    app.callback(
+        *panel_outputs(again=True),
+        Input({"type": "run-act", "run": MATCH, "act": ALL}, "n_clicks"),
+        prevent_initial_call=True,
+    )(act)
+    app.callback(
+        Output(ids.RUNS_TABLE, "children"), Input(ids.RUNS_TICK, "n_intervals"), Input(ids.RUNS_QUESTION, "data")
+    )(show_runs)
+    app.callback(
+        Output(ids.RUN_ITEMS, "children"),
+        Output(ids.RUN_RECEIPT, "children"),
+        Output(ids.RUN_EVENTS, "children"),
+        Input({"type": "run-state", "run": ALL}, "data"),
+        Input(ids.RUN_QUESTION, "data"),
+    )(show_details)
+    app.callback(
+        Output(ids.RUNS_DRIVEN, "data"),
+        Input(ids.RUNS_DRIVE, "data"),
+        background=True,
+        # Nobody waits for this answer: watching is `watch`'s, and one lost poll must not matter.
+        interval=10_000,
+        prevent_initial_call=True,
+    )(drive_in_background)

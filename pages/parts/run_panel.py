@@ -1,0 +1,336 @@
+"""A run as people watch it: how far it is, what it costs, and what they can do about it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+import dash_bootstrap_components as dbc
+from dash import dcc, html
+from dash.development.base_component import Component
+
+from pages import ids
+from pages.parts.shell import PROVIDER_NAMES, empty_state
+from services.domain.money import show_usd
+from services.domain.runs import ItemState, ReceiptLine, RunEvent, RunItem, RunKind, RunProgress, RunState
+
+WATCH_MS = 1000
+KIND_NAMES = {
+    RunKind.SCREENING: "Screening",
+    RunKind.ENRICHMENT: "Enrichment",
+    RunKind.EMAILS: "E-mail lookup",
+    RunKind.IMPORT: "Import",
+    RunKind.EXPORT: "Export",
+}
+TONES = {
+    RunState.QUEUED: "quiet",
+    RunState.RUNNING: "info",
+    RunState.PAUSED: "unsure",
+    RunState.STOPPING: "unsure",
+    RunState.SUCCEEDED: "good",
+    RunState.FAILED: "bad",
+    RunState.STOPPED: "quiet",
+}
+PAUSES = {
+    "user": "Paused by hand. Nothing was lost; resume when you like.",
+    "budget": "Paused at its cap.",
+    "quota": "Paused: today's quota is used up.",
+    "provider": "Paused: the provider needs attention.",
+}
+ITEM_WORDS = {
+    ItemState.WAITING: "waiting",
+    ItemState.CLAIMED: "next",
+    ItemState.SENT: "asked",
+    ItemState.DONE: "done",
+    ItemState.FAILED: "failed",
+    ItemState.REFUSED: "refused",
+    ItemState.SKIPPED: "skipped",
+    ItemState.UNKNOWN: "unknown outcome",
+}
+ITEM_TONES = {
+    ItemState.DONE: "good",
+    ItemState.FAILED: "bad",
+    ItemState.REFUSED: "bad",
+    ItemState.UNKNOWN: "unsure",
+    ItemState.SENT: "info",
+}
+EVENT_WORDS = {
+    "queued": "Queued",
+    "running": "Running",
+    "paused": "Paused",
+    "stopping": "Asked to stop",
+    "stopped": "Stopped",
+    "succeeded": "Finished",
+    "failed": "Failed",
+    "driver": "A job process took over",
+    "rescued": "What an ended job process left was put right",
+}
+ACTS = {
+    "stop": ("Stop", "btn btn-outline-secondary btn-sm"),
+    "pause": ("Pause", "btn btn-outline-secondary btn-sm"),
+    "resume": ("Resume", "btn btn-primary btn-sm"),
+    "retry": ("Retry what failed", "btn btn-primary btn-sm"),
+}
+STATUS_WORDS = {"charged": "charged", "free": "free", "failed": "not charged", "unknown": "perhaps charged"}
+
+
+def run_panel(run_id: UUID | str) -> Component:
+    """A panel that watches one run; its callbacks are in callbacks/runs.py."""
+    run = str(run_id)
+    return html.Section(
+        [
+            dcc.Store(id=ids.run_seen(run)),
+            dcc.Store(id=ids.run_state(run)),
+            dcc.Interval(id=ids.run_tick(run), interval=WATCH_MS),
+            html.Div(id=ids.run_view(run), className="run-view"),
+        ],
+        className="block run-panel",
+        **{"data-run-panel": run, "aria-label": "Run"},
+    )
+
+
+def show_progress(run: RunProgress, may_steer: bool) -> Component:
+    """The inside of a panel at one instant."""
+    return html.Div(
+        [
+            html.Div(
+                [
+                    chip(run.state, is_stalled=run.is_stalled),
+                    dcc.Link(run_title(run), href=f"/runs/{run.run_id}", className="run-title"),
+                    html.Span(f"by {run.user_name}", className="text-secondary"),
+                    html.Div(acts(run) if may_steer else [], className="run-acts"),
+                ],
+                className="run-head",
+            ),
+            progress_bar(run),
+            html.P(sentence(run), className="run-sentence", role="status", **{"aria-live": "polite"}),
+            html.Dl(
+                [fact for name, value in facts(run) for fact in (html.Dt(name), html.Dd(value))], className="run-facts"
+            ),
+            trouble(run),
+        ]
+    )
+
+
+def run_title(run: RunProgress) -> str:
+    return f"{KIND_NAMES[run.kind]}: {run.title}" if run.title else KIND_NAMES[run.kind]
+
+
+def chip(state: RunState, *, is_stalled: bool = False) -> Component:
+    if is_stalled:
+        return html.Span("taking over", className="chip chip-unsure")
+    return html.Span(state.value, className=f"chip chip-{TONES[state]}")
+
+
+def acts(run: RunProgress) -> list[Component]:
+    possible = {"retry": run.can_retry, "resume": run.can_resume, "pause": run.can_pause, "stop": run.can_stop}
+    return [
+        html.Button(ACTS[act][0], id=ids.run_act(str(run.run_id), act), className=ACTS[act][1], type="button")
+        for act, is_possible in possible.items()
+        if is_possible
+    ]
+
+
+def progress_bar(run: RunProgress) -> Component:
+    """Done, then skipped, then what brought no result; the rest is still to come."""
+    parts = ((run.done, "good"), (run.skipped, "quiet"), (run.unknown, "unsure"), (run.failed + run.refused, "bad"))
+    bars = [
+        dbc.Progress(value=100 * count / run.items, bar=True, class_name=f"run-bar-{tone}")
+        for count, tone in parts
+        if count and run.items
+    ]
+    return html.Div(
+        dbc.Progress(bars, class_name="run-bar"),
+        role="progressbar",
+        **{"aria-valuenow": str(run.settled), "aria-valuemin": "0", "aria-valuemax": str(run.items)},
+    )
+
+
+def sentence(run: RunProgress) -> str:
+    """How far the run is, in one line; said aloud to those who listen."""
+    counted = f"{run.settled:,} of {run.items:,}"
+    match run.state:
+        case RunState.QUEUED:
+            place = run.queue_place or 0
+            return f"Waiting for its turn, {place:,} before it." if place else "About to start."
+        case RunState.RUNNING if run.is_stalled:
+            return f"{counted}. Its job process ended; another takes over within seconds."
+        case RunState.RUNNING:
+            left = f", about {show_seconds(run.seconds_left)} left" if run.seconds_left is not None else ""
+            return f"{counted}{left}."
+        case RunState.STOPPING:
+            return f"{counted}. Stopping: what is under way is still kept."
+        case RunState.PAUSED:
+            return f"{counted}. {PAUSES[run.pause_reason]}"
+        case _:
+            return f"{counted}."
+
+
+def facts(run: RunProgress) -> list[tuple[str, str]]:
+    cap = f" of at most {show_usd(run.cap_usd)}" if run.cap_usd is not None else ""
+    known = [("Done", f"{run.done:,}")]
+    known += [
+        (name, f"{count:,}")
+        for name, count in (
+            ("Failed", run.failed),
+            ("Refused", run.refused),
+            ("Unknown outcome", run.unknown),
+            ("Skipped", run.skipped),
+        )
+        if count
+    ]
+    known.append(("Left", f"{run.left:,}"))
+    if run.state is RunState.RUNNING:
+        known.append(("A minute", f"{run.per_minute:,.0f}"))
+    known.append(("Cost", show_usd(run.cost_usd) + cap))
+    if run.unknown_usd:
+        known.append(("Perhaps charged besides", f"at most {show_usd(run.unknown_usd)}"))
+    return known
+
+
+def trouble(run: RunProgress) -> Component | None:
+    """Why a run rests or failed, where there is more to say."""
+    if not run.message:
+        return None
+    tone = "warning" if run.state is RunState.PAUSED else "danger"
+    return dbc.Alert(run.message, color=tone, class_name="run-trouble")
+
+
+def show_seconds(seconds: float | None) -> str:
+    """A duration as people say one."""
+    if seconds is None:
+        return ""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes / 60:.1f} h"
+
+
+def show_when(at: datetime | None) -> Component | str:
+    if at is None:
+        return ""
+    return html.Time(f"{at:%d %b %H:%M} UTC", dateTime=at.isoformat())
+
+
+def runs_table(runs: Sequence[RunProgress]) -> Component:
+    """Recent runs, newest first."""
+    if not runs:
+        return empty_state(
+            "No runs yet. Choose a position and some people, and screen them.",
+            dcc.Link("Go to Positions", href="/positions", className="btn btn-primary"),
+        )
+    head = ("State", "Run", "By", "Started", "Progress", "Failed", "Cost")
+    return html.Div(
+        html.Table(
+            [
+                html.Thead(html.Tr([html.Th(name, scope="col") for name in head])),
+                html.Tbody([run_row(run) for run in runs]),
+            ],
+            className="table runs-table",
+        ),
+        className="table-wrap",
+    )
+
+
+def run_row(run: RunProgress) -> Component:
+    return html.Tr(
+        [
+            html.Td(chip(run.state, is_stalled=run.is_stalled)),
+            html.Td(dcc.Link(run_title(run), href=f"/runs/{run.run_id}")),
+            html.Td(run.user_name),
+            html.Td(show_when(run.created_at), className="text-nowrap"),
+            html.Td([progress_bar(run), html.Span(f"{run.settled:,} of {run.items:,}", className="run-count")]),
+            html.Td(f"{run.failed + run.refused + run.unknown:,}", className="text-end"),
+            html.Td(show_usd(run.cost_usd), className="text-end"),
+        ]
+    )
+
+
+def items_table(items: Sequence[RunItem], run_id: str, shown: str, next_after: int | None) -> Component:
+    """A page of a run's items with their reasons, and filters by state."""
+    filters = html.Nav(
+        [item_filter(run_id, "", "All", shown)]
+        + [item_filter(run_id, state.value, ITEM_WORDS[state].capitalize(), shown) for state in ItemState],
+        className="chips",
+        **{"aria-label": "Items by state"},
+    )
+    if not items:
+        return html.Div([filters, html.P("Nobody here.", className="text-secondary")])
+    rows = [
+        html.Tr(
+            [
+                html.Td(f"{item.position:,}", className="text-end"),
+                html.Td(
+                    dcc.Link(
+                        item.full_name or item.profile_url or "unnamed", href=f"/candidates?person={item.candidate_id}"
+                    )
+                ),
+                html.Td(
+                    html.Span(ITEM_WORDS[item.state], className=f"chip chip-{ITEM_TONES.get(item.state, 'quiet')}")
+                ),
+                html.Td(item.reason),
+                html.Td(show_when(item.settled_at), className="text-nowrap"),
+            ]
+        )
+        for item in items
+    ]
+    head = html.Thead(html.Tr([html.Th(name, scope="col") for name in ("No.", "Person", "State", "Reason", "When")]))
+    more = (
+        dcc.Link("Next page", href=f"/runs/{run_id}?state={shown}&after={next_after}", className="btn btn-quiet")
+        if next_after is not None
+        else None
+    )
+    table = html.Div(html.Table([head, html.Tbody(rows)], className="table"), className="table-wrap")
+    return html.Div([filters, table, more])
+
+
+def item_filter(run_id: str, state: str, words: str, shown: str) -> Component:
+    is_shown = state == shown
+    return dcc.Link(
+        words,
+        href=f"/runs/{run_id}?state={state}",
+        className="chip chip-info" if is_shown else "chip chip-quiet",
+    )
+
+
+def receipt_table(lines: Sequence[ReceiptLine]) -> Component:
+    """What the run was charged, to the last digit of the ledger."""
+    if not lines:
+        return html.P("Nothing was asked yet.", className="text-secondary")
+    head = ("Provider", "For", "Model", "Outcome", "Calls", "Tokens in", "of them cached", "Tokens out", "Cost")
+    rows = [
+        html.Tr(
+            [
+                html.Td(PROVIDER_NAMES.get(line.provider, line.provider)),
+                html.Td(line.operation),
+                html.Td(line.model),
+                html.Td(STATUS_WORDS[line.status]),
+                *(
+                    html.Td(f"{count:,}", className="text-end")
+                    for count in (line.calls, line.tokens_in, line.tokens_cached, line.tokens_out)
+                ),
+                html.Td(f"${line.cost_usd:,.6f}", className="text-end"),
+            ]
+        )
+        for line in lines
+    ]
+    total = sum((line.cost_usd for line in lines), Decimal(0))
+    foot = html.Tfoot(html.Tr([html.Th("Sum", colSpan=8), html.Td(f"${total:,.6f}", className="text-end")]))
+    header = html.Thead(html.Tr([html.Th(name, scope="col") for name in head]))
+    return html.Div(html.Table([header, html.Tbody(rows), foot], className="table"), className="table-wrap")
+
+
+def events_list(events: Sequence[RunEvent]) -> Component:
+    """The history of a run, oldest first."""
+    return html.Ol([html.Li(event_words(event)) for event in events], className="run-events")
+
+
+def event_words(event: RunEvent) -> list[Component | str]:
+    words = EVENT_WORDS.get(event.event, event.event)
+    if event.event == "rescued":
+        detail = event.detail
+        words += f": {detail['returned']} put back, {detail['unknown']} of unknown outcome, {detail['dead']} given up"
+    said = event.detail.get("message") or PAUSES.get(event.detail.get("reason", ""), "")
+    by = f" by {event.user_name}" if event.user_name and event.event in ("queued", "stopping", "stopped") else ""
+    when = html.Time(f"{event.at:%d %b %H:%M:%S}", dateTime=event.at.isoformat(), className="text-secondary")
+    return [when, f" {words}{by}", f" · {said}" if said else ""]
