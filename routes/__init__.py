@@ -14,6 +14,7 @@ from routes import (
     request_log,
     sessions,
     sign_in,
+    uploads,
 )
 from services.settings import Settings
 
@@ -31,3 +32,4 @@ def register(server: Flask, settings: Settings) -> None:
     sign_in.register(server)
     account.register(server)
     exports.register(server)
+    uploads.register(server)

@@ -6,11 +6,10 @@ Dash sends the token by itself: it reads the cookie and puts it in a header. For
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, request
-from flask_login import current_user
 from flask_wtf.csrf import generate_csrf, validate_csrf
 from wtforms.validators import ValidationError
 
-from routes.sessions import CALLBACK_PATH, cookie_name
+from routes.sessions import CALLBACK_PATH, cookie_name, recognized
 from services.errors import AppError, BadInput, NotAllowed
 from services.settings import Settings
 
@@ -36,7 +35,7 @@ def register(server: Flask, settings: Settings) -> None:
 
     def hand_out_token(response: Response) -> Response:
         """Pages get the token in a cookie that scripts can read; that is how Dash wants it."""
-        if response.mimetype == "text/html" and current_user.is_authenticated:
+        if response.mimetype == "text/html" and recognized():
             response.set_cookie(name, generate_csrf(), secure=settings.https, httponly=False, samesite="Lax", path="/")
         return response
 

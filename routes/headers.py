@@ -17,7 +17,8 @@ ONE_YEAR = 31_536_000
 
 def register(server: Flask, settings: Settings) -> None:
     def add_headers(response: Response) -> Response:
-        response.headers.update(COMMON)
+        for name, value in COMMON.items():
+            response.headers.setdefault(name, value)
         response.headers["Content-Security-Policy"] = content_security_policy(script_hashes())
         if settings.https:
             response.headers["Strict-Transport-Security"] = f"max-age={ONE_YEAR}; includeSubDomains"

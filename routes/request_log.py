@@ -7,10 +7,9 @@ import time
 
 import structlog
 from flask import Flask, Response, g, request
-from flask_login import current_user
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
-from routes.sessions import CALLBACK_PATH
+from routes.sessions import CALLBACK_PATH, recognized
 
 REQUEST_ID = "X-Request-ID"
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -86,6 +85,5 @@ def kind() -> str:
 
 
 def user_id() -> str | None:
-    """Who asked, if the guard found out; a log line is no reason to ask the database."""
-    user = g.get("_login_user")
-    return str(current_user.actor.user_id) if user is not None and user.is_authenticated else None
+    person = recognized()
+    return str(person.actor.user_id) if person else None

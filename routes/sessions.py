@@ -4,7 +4,7 @@ The cookie carries a signed random secret and nothing else; who it stands for is
 request, so a session that ended anywhere has ended everywhere (docs/security.md, Sessions).
 """
 
-from flask import Flask, Request, request, session
+from flask import Flask, Request, g, request, session
 from flask_login import LoginManager, UserMixin, current_user, login_user
 
 from services.accounts import Person
@@ -41,7 +41,8 @@ def register(server: Flask, settings: Settings) -> None:
         SESSION_COOKIE_SECURE=settings.https,
         SESSION_COOKIE_PATH="/",
     )
-    manager = LoginManager(server)
+    # Templates do not ask who it is: the page that says "reconnecting" must not need the database.
+    manager = LoginManager(server, add_context_processor=False)
     manager.session_protection = None
     manager.user_loader(load)
 
@@ -62,6 +63,12 @@ def begin(secret: str) -> None:
     session.clear()
     if person is not None:
         login_user(SignedIn(secret, person))
+
+
+def recognized() -> SignedIn | None:
+    """The person, if this request already found out; never a reason to ask the database."""
+    found = g.get("_login_user")
+    return found if isinstance(found, SignedIn) else None
 
 
 def end() -> None:
