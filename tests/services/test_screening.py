@@ -1,0 +1,230 @@
+"""Screening: nothing starts without approval and a price; people decide beside the model, never over it."""
+
+from decimal import Decimal
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+
+from services.clock import HeldClock
+from services.db.pool import Database
+from services.db.positions import BriefText
+from services.domain.actors import Actor
+from services.errors import BadInput, Conflict, NotConnected, NotFound, OutOfBudget
+from services.positions import Positions
+from services.runs.orders import Runs
+from services.screening import Screening, ScreeningOrder
+from tests.fixtures.postgres import Team
+
+BRIEF = BriefText("Backend team.", "Python in production", "Kafka", "Director")
+
+
+class Office:
+    """A team with a position and a list of people."""
+
+    def __init__(self, database: Database, team: Team, superuser: psycopg.Connection) -> None:
+        self.superuser = superuser
+        self.team = team
+        self.positions = Positions(database)
+        self.screening = Screening(database, HeldClock(), Runs(database), "gpt-6-luna", "simulated")
+        self.saved = self.positions.create(team.recruiter, "Backend engineer", BRIEF, approve=True)
+        self.list_id = self.make_list(team, 3)
+
+    def make_list(self, team: Team, people: int) -> UUID:
+        row = self.superuser.execute(
+            "INSERT INTO lists (org_id, name, created_by) VALUES (%s, %s, %s) RETURNING id",
+            [team.org_id, f"List {uuid4()}", team.recruiter.user_id],
+        ).fetchone()
+        assert row is not None
+        self.superuser.execute(
+            "WITH c AS (INSERT INTO candidates (org_id, profile_url, full_name)"
+            " SELECT %s, 'https://www.linkedin.com/in/' || gen_random_uuid(), 'Person ' || g"
+            " FROM generate_series(1, %s) g RETURNING id)"
+            " INSERT INTO list_members (list_id, candidate_id, org_id) SELECT %s, id, %s FROM c",
+            [team.org_id, people, row[0], team.org_id],
+        )
+        return UUID(str(row[0]))
+
+    def order(self, **changes: object) -> ScreeningOrder:
+        return ScreeningOrder(**{"position_id": self.saved.position_id, "list_id": self.list_id, **changes})  # type: ignore[arg-type]  # a test's shorthand
+
+    def judge(self, run_id: UUID, verdicts: list[str]) -> list[int]:
+        """Store verdicts for the first items of a run, as its driver would."""
+        self.superuser.execute(
+            "INSERT INTO screening_texts VALUES (%s, '\\x00', 'text') ON CONFLICT DO NOTHING", [self.team.org_id]
+        )
+        ids = []
+        for position, verdict in enumerate(verdicts):
+            row = self.superuser.execute(
+                "INSERT INTO screenings (org_id, run_id, item_id, candidate_id, position_id, version_id, verdict,"
+                " score, outcomes, snapshot_hash, text_sha256, prompt_version, prompt_hash, model, raw_answer,"
+                " asked_by)"
+                " SELECT i.org_id, i.run_id, i.id, i.candidate_id, %s, %s, %s, %s, '[]', '\\x01', '\\x00', 'p',"
+                " '\\x02', 'm', '{}', r.user_id FROM run_items i JOIN runs r ON r.id = i.run_id"
+                " WHERE i.run_id = %s ORDER BY i.position OFFSET %s LIMIT 1 RETURNING id",
+                [self.saved.position_id, self.saved.version_id, verdict, 9 - position, run_id, position],
+            ).fetchone()
+            assert row is not None
+            ids.append(int(row[0]))
+        return ids
+
+
+@pytest.fixture
+def office(database: Database, team: Team, superuser: psycopg.Connection) -> Office:
+    return Office(database, team, superuser)
+
+
+def test_the_price_comes_before_anything_is_written(office: Office, superuser: psycopg.Connection) -> None:
+    quote = office.screening.quote(office.team.recruiter, office.order())
+    assert (quote.people, quote.to_screen, quote.estimate.calls) == (3, 3, 6)
+    assert quote.estimate.cost > 0
+    assert superuser.execute("SELECT count(*) FROM runs").fetchone() == (0,)
+
+
+def test_without_extras_there_is_one_call_a_person(office: Office) -> None:
+    assert office.screening.quote(office.team.recruiter, office.order(extras=False)).estimate.calls == 3
+
+
+def test_measured_calls_replace_the_estimate(office: Office, superuser: psycopg.Connection) -> None:
+    before = office.screening.quote(office.team.recruiter, office.order())
+    actor = office.team.recruiter
+    row = superuser.execute(
+        "INSERT INTO intents (org_id, user_id, provider, operation) VALUES (%s, %s, 'openai', 'screen') RETURNING id",
+        [actor.org_id, actor.user_id],
+    ).fetchone()
+    assert row is not None
+    superuser.execute(
+        "INSERT INTO ledger (org_id, user_id, intent_id, provider, operation, status, tokens_in, tokens_out)"
+        " VALUES (%s, %s, %s, 'openai', 'screen', 'charged', 100, 10)",
+        [actor.org_id, actor.user_id, row[0]],
+    )
+    after = office.screening.quote(actor, office.order())
+    assert after.is_measured and not before.is_measured
+    assert after.estimate.cost < before.estimate.cost
+
+
+def test_nothing_runs_before_the_criteria_are_approved(office: Office) -> None:
+    draft = office.positions.create(office.team.recruiter, "Data engineer", BRIEF)
+    with pytest.raises(BadInput, match="Approve"):
+        office.screening.start(office.team.recruiter, office.order(position_id=draft.position_id))
+
+
+def test_starting_freezes_the_version_and_writes_one_item_a_person(
+    office: Office, superuser: psycopg.Connection
+) -> None:
+    started = office.screening.start(office.team.recruiter, office.order())
+    assert started.items == 3
+    assert office.positions.open(office.team.recruiter, office.saved.position_id).version.is_frozen
+    row = superuser.execute("SELECT state, items, estimate_calls, parameters ->> 'model' FROM runs").fetchone()
+    assert row == ("queued", 3, 6, "gpt-6-luna")
+
+
+def test_a_double_click_starts_one_run(office: Office, superuser: psycopg.Connection) -> None:
+    token = uuid4()
+    first = office.screening.start(office.team.recruiter, office.order(), token)
+    second = office.screening.start(office.team.recruiter, office.order(), token)
+    assert second.run_id == first.run_id
+    assert superuser.execute("SELECT count(*) FROM runs").fetchone() == (1,)
+
+
+def test_continuing_takes_those_without_a_verdict(office: Office) -> None:
+    started = office.screening.start(office.team.recruiter, office.order())
+    office.judge(started.run_id, ["GO", "NO GO"])
+    quote = office.screening.quote(office.team.recruiter, office.order())
+    assert (quote.people, quote.already_screened, quote.to_screen) == (3, 2, 1)
+    assert office.screening.start(office.team.recruiter, office.order()).items == 1
+    assert office.screening.start(office.team.recruiter, office.order(which="all")).items == 3
+
+
+def test_an_empty_selection_never_means_everybody(office: Office, superuser: psycopg.Connection) -> None:
+    empty = office.make_list(office.team, 0)
+    with pytest.raises(BadInput, match="nobody"):
+        office.screening.start(office.team.recruiter, office.order(list_id=empty))
+    with pytest.raises(BadInput, match="nobody"):
+        office.screening.start(office.team.recruiter, office.order(list_id=None))
+    assert superuser.execute("SELECT count(*) FROM runs").fetchone() == (0,)
+
+
+def test_a_cap_below_the_price_refuses_to_start(office: Office, superuser: psycopg.Connection) -> None:
+    with pytest.raises(OutOfBudget):
+        office.screening.start(office.team.recruiter, office.order(cap_usd=Decimal("0.0000001")))
+    superuser.execute('UPDATE organizations SET settings = \'{"run_cap_usd": "0.0000001"}\'')
+    with pytest.raises(OutOfBudget):
+        office.screening.start(office.team.recruiter, office.order())
+
+
+def test_a_model_without_a_price_is_refused(office: Office, superuser: psycopg.Connection) -> None:
+    superuser.execute("DELETE FROM prices WHERE item = 'gpt-6-luna'")
+    with pytest.raises(NotConnected, match="no price"):
+        office.screening.quote(office.team.recruiter, office.order())
+
+
+def test_another_organization_can_neither_start_nor_read_nor_decide(office: Office, rivals: Team) -> None:
+    started = office.screening.start(office.team.recruiter, office.order())
+    [screening_id] = office.judge(started.run_id, ["GO"])
+    foreign = rivals.admin
+    with pytest.raises(NotFound):
+        office.screening.quote(foreign, office.order())
+    with pytest.raises(NotFound):
+        office.screening.verdict(foreign, screening_id)
+    with pytest.raises(NotFound):
+        office.screening.decide(foreign, screening_id, "NO GO", "ours now")
+    assert office.screening.results(foreign, office.saved.position_id).people == 0
+    assert office.screening.runs_of(foreign, office.saved.position_id) == []
+    theirs = office.positions.create(foreign, "Backend engineer", BRIEF, approve=True)
+    with pytest.raises(BadInput, match="nobody"):
+        office.screening.start(foreign, office.order(position_id=theirs.position_id))
+
+
+def test_results_are_best_first_and_count_everybody(office: Office, superuser: psycopg.Connection) -> None:
+    started = office.screening.start(office.team.recruiter, office.order())
+    office.judge(started.run_id, ["NO GO", "GO"])
+    superuser.execute(
+        "UPDATE run_items SET state = 'claimed' WHERE position = (SELECT max(position) FROM run_items);"
+        "UPDATE run_items SET state = 'failed', reason = 'Cut short.' WHERE state = 'claimed'"
+    )
+    results = office.screening.results(office.team.recruiter, office.saved.position_id, office.list_id)
+    assert [row.standing for row in results.rows] == ["GO", "NO GO", "failed"]
+    assert results.rows[2].item_reason == "Cut short."
+    assert dict(results.counts) == {"GO": 1, "NO GO": 1, "failed": 1}
+    only = office.screening.results(office.team.recruiter, office.saved.position_id, standings=["failed"])
+    assert [row.standing for row in only.rows] == ["failed"]
+
+
+def decided(office: Office, who: Actor) -> tuple[int, int]:
+    started = office.screening.start(who, office.order())
+    [screening_id] = office.judge(started.run_id, ["MAYBE"])
+    return screening_id, office.screening.decide(who, screening_id, "GO", "Known to us from earlier")
+
+
+def test_an_override_counts_and_leaves_the_models_answer_beside_it(office: Office) -> None:
+    screening_id, _ = decided(office, office.team.recruiter)
+    file = office.screening.verdict(office.team.recruiter, screening_id)
+    assert (file.standing, file.row.verdict) == ("GO", "MAYBE")
+    row = office.screening.results(office.team.recruiter, office.saved.position_id).rows[0]
+    assert (row.standing, row.model_verdict, row.override_by) == ("GO", "MAYBE", "Ana Recruiter")
+
+
+def test_deciding_otherwise_needs_a_reason_and_agreeing_does_not(office: Office) -> None:
+    started = office.screening.start(office.team.recruiter, office.order())
+    [screening_id] = office.judge(started.run_id, ["MAYBE"])
+    with pytest.raises(BadInput, match="why"):
+        office.screening.decide(office.team.recruiter, screening_id, "NO GO", "  ")
+    office.screening.decide(office.team.recruiter, screening_id, "MAYBE", "")
+    assert office.screening.verdict(office.team.recruiter, screening_id).standing == "MAYBE"
+
+
+def test_undo_brings_the_earlier_standing_back_once_and_only_for_its_author(office: Office) -> None:
+    screening_id, override_id = decided(office, office.team.recruiter)
+    with pytest.raises(Conflict):
+        office.screening.undo(office.team.colleague, override_id)
+    assert office.screening.undo(office.team.recruiter, override_id) == screening_id
+    assert office.screening.verdict(office.team.recruiter, screening_id).standing == "MAYBE"
+    with pytest.raises(Conflict):
+        office.screening.undo(office.team.recruiter, override_id)
+
+
+def test_a_verdict_nobody_knows_is_refused(office: Office) -> None:
+    screening_id, _ = decided(office, office.team.recruiter)
+    with pytest.raises(BadInput):
+        office.screening.decide(office.team.recruiter, screening_id, "PERHAPS", "because")
