@@ -1,0 +1,21 @@
+"""The command line: `flask --app wsgi …`, one module a noun; each command calls the services that pages call."""
+
+from flask import Flask
+
+from commands.database import database
+from commands.exports import export
+from commands.imports import import_people
+from commands.positions import positions
+from commands.runs import runs
+from commands.screening import screen
+from commands.upkeep import collect_garbage
+from commands.usage import usage
+from commands.users import users
+
+COMMANDS = (database, users, import_people, positions, screen, runs, export, usage, collect_garbage)
+
+
+def register(server: Flask) -> None:
+    """Add every command to `flask`; nothing is connected until one runs."""
+    for command in COMMANDS:
+        server.cli.add_command(command)

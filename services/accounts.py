@@ -36,6 +36,8 @@ EMAIL: Final = re.compile(r"^[^\s@<>\"(),:;\\]{1,64}@[^\s@<>\"(),:;\\]+\.[^\s@.<
 # The memory and time cost of OWASP's password storage advice. The library's default of 64 MiB for each of
 # eight threads would be more than all else a web worker holds.
 HASHER: Final = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
+# Who acts where the command line only reads: no user has this id.
+NOBODY: Final = UUID(int=0)
 # Verified when there is no account, so that a stranger cannot tell by the clock; nobody has this password.
 NOBODYS_HASH: Final = (
     "$argon2id$v=19$m=19456,t=2,p=1$HZUqf57IBabvr1zJHKMLvg$XciHDyYhgbib+vEd1w/nBWm4dpFALP9h2kjJEoLiE5w"
@@ -193,6 +195,26 @@ class Accounts:
         if user is None:
             raise NotFound(f"No active user has the e-mail address {email}.")
         return person_of(user).actor
+
+    def actor_of_run(self, run_id: UUID) -> Actor:
+        """Whoever started a run, for commands that name nobody. Raises NotFound."""
+        with self.db.as_engine() as tx:
+            email = rows.starter_of_run(tx, run_id)
+        if email is None:
+            raise NotFound("No run has this number.")
+        return self.actor_called(email)
+
+    def readers(self, name: str | None = None) -> list[Actor]:
+        """For the command line: who may read all of an organization, or of each one, without being a user of it.
+
+        Raises NotFound if a name is given and nobody has it.
+        """
+        with self.db.as_engine() as tx:
+            found = rows.all_organizations(tx)
+        chosen = [(org_id, known) for org_id, known in found if name is None or known == name]
+        if name is not None and not chosen:
+            raise NotFound(f"No organization is called “{name}”.")
+        return [Actor(NOBODY, org_id, Role.ADMIN, known) for org_id, known in chosen]
 
     def ensure_organization(self, name: str, is_demo: bool = False) -> UUID:
         """The organization of this name, made if there is none."""

@@ -153,6 +153,15 @@ def active_user(tx: Tx, email: str) -> SessionUser | None:
         return cur.execute(Q["active_user"], {"email": email}).fetchone()
 
 
+def starter_of_run(tx: Tx, run_id: UUID) -> str | None:
+    row = tx.execute(Q["starter_of_run"], {"run_id": run_id}).fetchone()
+    return row[0] if row else None
+
+
+def all_organizations(tx: Tx) -> list[tuple[UUID, str]]:
+    return [(row[0], row[1]) for row in tx.execute(Q["all_organizations"]).fetchall()]
+
+
 def set_password(tx: Tx, user_id: UUID, password_hash: str) -> None:
     tx.execute(Q["set_password"], {"user_id": user_id, "password_hash": password_hash})
 

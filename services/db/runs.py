@@ -246,6 +246,10 @@ def page_of_items(tx: Tx, run_id: UUID, states: Sequence[ItemState] | None, afte
         return cursor.execute(Q["page_of_items"], values).fetchall()
 
 
+def states_of_items(tx: Tx, run_id: UUID) -> dict[ItemState, int]:
+    return {ItemState(state): count for state, count in tx.execute(Q["states_of_items"], {"run_id": run_id})}
+
+
 def events_of(tx: Tx, run_id: UUID, limit: int) -> list[RunEvent]:
     with tx.cursor(row_factory=class_row(RunEvent)) as cursor:
         return cursor.execute(Q["events_of"], {"run_id": run_id, "limit": limit}).fetchall()

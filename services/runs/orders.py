@@ -105,6 +105,12 @@ class Runs:
             find(tx, run_id)
             return db.page_of_items(tx, run_id, states, after, PAGE_SIZE)
 
+    def states(self, actor: Actor, run_id: UUID) -> dict[ItemState, int]:
+        """How many of a run's items are in each state, all states named. Raises NotFound."""
+        with self.database.act_as(actor) as tx:
+            find(tx, run_id)
+            return dict.fromkeys(ItemState, 0) | db.states_of_items(tx, run_id)
+
     def events(self, actor: Actor, run_id: UUID) -> list[RunEvent]:
         """The history of a run. Raises NotFound."""
         with self.database.act_as(actor) as tx:

@@ -36,3 +36,12 @@ $$;
 ALTER FUNCTION starter_of_run(uuid) OWNER TO sourcingx_definer;
 REVOKE ALL ON FUNCTION starter_of_run(uuid) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION starter_of_run(uuid) TO sourcingx_engine;
+
+-- For commands about the whole installation.
+CREATE FUNCTION all_organizations() RETURNS TABLE (id uuid, name text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+    SELECT o.id, o.name FROM organizations o ORDER BY o.name
+$$;
+ALTER FUNCTION all_organizations() OWNER TO sourcingx_definer;
+REVOKE ALL ON FUNCTION all_organizations() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION all_organizations() TO sourcingx_engine;

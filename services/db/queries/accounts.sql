@@ -112,3 +112,10 @@ SELECT a.id, a.at, a.action, a.object, a.detail, coalesce(u.name, '') AS who,
   FROM audit_events a LEFT JOIN users u ON u.id = a.user_id
  WHERE a.id < %(before)s
  ORDER BY a.id DESC LIMIT %(limit)s
+
+-- name: starter_of_run
+-- The e-mail address of whoever started a run.
+SELECT starter_of_run(%(run_id)s)
+
+-- name: all_organizations
+SELECT id, name FROM all_organizations()

@@ -73,6 +73,10 @@ SELECT i.id AS item_id, i.position, i.candidate_id, c.full_name, c.profile_url, 
    AND i.position > %(after)s
  ORDER BY i.position LIMIT %(limit)s
 
+-- name: states_of_items
+-- How many items of a run are in each state.
+SELECT state, count(*) FROM run_items WHERE run_id = %(run_id)s GROUP BY state
+
 -- name: events_of
 -- The history of a run, oldest first.
 SELECT e.id AS event_id, e.event, e.detail, e.at, u.name AS user_name
