@@ -130,7 +130,7 @@ class Supervisor:
     @contextmanager
     def only_one(self, home: Path) -> Iterator[None]:
         """One supervisor a home; the kernel frees the lock when its holder dies."""
-        descriptor = os.open(home / "supervisor.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(home / SUPERVISOR_LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
