@@ -6,20 +6,26 @@ from services.settings import Settings
 
 COMMON = {
     "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
     "Referrer-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
+}
+OF_PAGES = {
+    "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=(), browsing-topics=()",
 }
 ONE_YEAR = 31_536_000
+# What is no page has nothing to allow; said even there, in case somebody opens it as one.
+NOTHING_RUNS = "default-src 'none'; frame-ancestors 'none'"
 
 
 def register(server: Flask, settings: Settings) -> None:
     def add_headers(response: Response) -> Response:
-        for name, value in COMMON.items():
+        is_page = response.mimetype == "text/html"
+        for name, value in (COMMON | OF_PAGES if is_page else COMMON).items():
             response.headers.setdefault(name, value)
-        response.headers["Content-Security-Policy"] = content_security_policy(script_hashes())
+        response.headers["Content-Security-Policy"] = (
+            content_security_policy(script_hashes()) if is_page else NOTHING_RUNS
+        )
         if settings.https:
             response.headers["Strict-Transport-Security"] = f"max-age={ONE_YEAR}; includeSubDomains"
         if "Cache-Control" not in response.headers and request.endpoint != "_dash_assets.static":
