@@ -22,13 +22,13 @@ from services.clock import Clock
 from services.db import imports as db
 from services.db import lists
 from services.db.candidate_rows import CandidateRow, candidate_row, profile_from_json
-from services.db.imports import ImportRecord, PossibleDuplicate, Reject
 from services.db.pool import Database, Tx
 from services.db.staging import IMPORT_ROLE, FoldedPerson, RowToFold, StagedRow, Staging, StoredPerson, allow_minutes
 from services.domain.actors import Actor
 from services.domain.dates import Month, month_of
 from services.domain.delimited import Dialect, find_dialect, read_rows
 from services.domain.headers import HeaderMapping, Ignored, ImportedPerson, RejectedRow, RowNote, map_headers, read_row
+from services.domain.imports import Column, ImportPreview, ImportRecord, PossibleDuplicate, Reject
 from services.domain.lists import list_name as checked_list_name
 from services.domain.lists import name_from_file
 from services.domain.merging import IMPORT, Held, updated, with_gaps_filled
@@ -53,24 +53,10 @@ GONE: Final = "This import no longer exists."
 FILE_GONE: Final = "The uploaded file is no longer here. Please upload it again."
 
 
-@dataclass(frozen=True)
-class Column:
-    """One column of a file with some of its filled cells."""
+class FileTooLarge(BadInput):
+    """An upload above the limit."""
 
-    index: int
-    header: str
-    samples: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class ImportPreview:
-    """An uploaded file before it is imported; `before` is the last import of the very same file."""
-
-    record: ImportRecord
-    columns: tuple[Column, ...]
-    mapping: HeaderMapping
-    suggested_list: str
-    before: ImportRecord | None
+    status = 413
 
 
 @dataclass(frozen=True)
@@ -197,8 +183,8 @@ class Imports:
                 file.write(block)
         return size, digest.digest()
 
-    def too_large(self) -> BadInput:
-        return BadInput(
+    def too_large(self) -> FileTooLarge:
+        return FileTooLarge(
             f"This file is larger than {self.upload_limit_bytes // 1_000_000} MB. Split it, or ask whoever runs this"
             " installation to raise UPLOAD_LIMIT_MB."
         )

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from services.db import lists as db
-from services.db.lists import ListSummary
 from services.db.pool import Database, Tx
 from services.domain.actors import Actor
-from services.domain.lists import list_name
+from services.domain.lists import ListSummary, list_name
 from services.errors import Conflict, NotFound
 
 GONE = "This list no longer exists."

@@ -1,7 +1,6 @@
 """Imports in the database: what was uploaded, what became of it, which rows were rejected."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -11,56 +10,9 @@ from psycopg.types.json import Jsonb
 
 from services.db.pool import Tx
 from services.db.sql import queries
+from services.domain.imports import ImportRecord, PossibleDuplicate, Reject
 
 Q = queries("imports")
-
-
-@dataclass(frozen=True)
-class ImportRecord:
-    """One import; `rows` = `added` + `updated` + `merged` + `rejected` once it is done."""
-
-    id: UUID
-    user_id: UUID
-    user_name: str
-    list_id: UUID | None
-    list_name: str
-    file_name: str
-    file_bytes: int
-    file_sha256: bytes
-    stored_as: str | None
-    mapping: dict[str, Any]
-    state: str
-    rows: int
-    added: int
-    updated: int
-    merged: int
-    rejected: int
-    notes: list[dict[str, Any]]
-    created_at: datetime
-    finished_at: datetime | None
-
-
-@dataclass(frozen=True)
-class Reject:
-    """A row that was not imported: its number in the file, the header of the trouble, and why."""
-
-    row_number: int
-    field: str
-    reason: str
-    excerpt: str
-
-
-@dataclass(frozen=True)
-class PossibleDuplicate:
-    """Two candidates whom one row named at once."""
-
-    row_number: int | None
-    candidate_id: int
-    full_name: str
-    profile_url: str
-    other_id: int
-    other_name: str
-    other_url: str
 
 
 def insert_import(

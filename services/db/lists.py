@@ -1,8 +1,6 @@
 """Lists and their members in the database."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,21 +9,10 @@ from psycopg.rows import class_row
 
 from services.db.pool import Tx, translate
 from services.db.sql import queries
+from services.domain.lists import ListSummary
 from services.errors import Conflict
 
 Q = queries("lists")
-
-
-@dataclass(frozen=True)
-class ListSummary:
-    """One list with the number of its members."""
-
-    id: UUID
-    name: str
-    created_by_name: str
-    created_at: datetime
-    archived_at: datetime | None
-    members: int
 
 
 def all_lists(tx: Tx, *, archived: bool) -> list[ListSummary]:

@@ -1,11 +1,26 @@
-"""Names of lists: what people may call one."""
+"""Lists as people see them, and what one may be called."""
 
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import PurePath
 from typing import Final
+from uuid import UUID
 
 from services.errors import BadInput
 
 LONGEST_NAME: Final = 120
+
+
+@dataclass(frozen=True)
+class ListSummary:
+    """One list with the number of its members."""
+
+    id: UUID
+    name: str
+    created_by_name: str
+    created_at: datetime
+    archived_at: datetime | None
+    members: int
 
 
 def list_name(typed: str) -> str:

@@ -14,12 +14,10 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from services.clock import HeldClock
 from services.db.candidate_rows import candidate_row
 from services.db.pool import Database
 from services.domain.actors import Actor
 from services.domain.dates import month_number
-from services.domain.delimited import find_dialect, read_rows
 from services.domain.headers import HeaderMapping, map_headers
 from services.domain.profiles import Profile, Role
 from services.domain.queries import parse_query, to_tsquery

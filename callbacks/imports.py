@@ -1,0 +1,126 @@
+"""Imports: show a file's columns, take the person's corrections, import, and show what became of it."""
+
+from typing import Any
+from uuid import UUID, uuid4
+
+from dash import ALL, MATCH, Dash, Input, Output, State, ctx
+from dash.development.base_component import Component
+
+from callbacks.notices import notify
+from callbacks.who import actor
+from pages import ids
+from pages.parts.import_parts import (
+    REJECTS_A_PAGE,
+    column_form,
+    column_samples,
+    limit_hint,
+    not_waiting,
+    outcome,
+    recent_imports,
+)
+from services.domain.headers import Target
+from services.domain.imports import chosen_mapping
+from services.errors import BadInput, NotFound
+from services.imports import GONE
+from services.wiring import current
+
+
+def show_imports(_address: str) -> tuple[Component, Component]:
+    imports = current().imports
+    return limit_hint(imports.upload_limit_bytes), recent_imports(imports.recent(actor()))
+
+
+def open_import(wanted: dict[str, str]) -> Component:
+    """The columns while the file waits, the outcome once it is imported."""
+    imports, who = current().imports, actor()
+    import_id = parse_id(wanted["import_id"])
+    record = imports.find(who, import_id)
+    if record.state == "done":
+        after = int(wanted["after"]) if wanted["after"].isascii() and wanted["after"].isdigit() else 0
+        rejects = imports.rejects(who, import_id, min(after, 2**31 - 1), REJECTS_A_PAGE)
+        return outcome(record, rejects, imports.possible_duplicates(who, import_id), after)
+    if record.state != "uploaded":
+        return not_waiting(record)
+    return column_form(imports.preview(who, import_id), [found.name for found in current().lists.all(who)])
+
+
+def show_samples(column: str | None, wanted: dict[str, str]) -> str:
+    """Some cells of the column just chosen."""
+    preview = current().imports.preview(actor(), parse_id(wanted["import_id"]))
+    return column_samples(preview, Target(ctx.triggered_id["target"]), parse_column(column, len(preview.columns)))
+
+
+def start_import(
+    clicks: int | None, wanted: dict[str, str], list_name: str | None, columns: list[str | None]
+) -> dict[str, str]:
+    if not clicks:
+        raise BadInput("Nothing was imported.")
+    imports, who = current().imports, actor()
+    import_id = parse_id(wanted["import_id"])
+    mapping = imports.preview(who, import_id).mapping
+    targets = [Target(state["id"]["target"]) for state in ctx.states_list[-1]]
+    chosen = {
+        target: parse_column(column, len(mapping.headers)) for target, column in zip(targets, columns, strict=True)
+    }
+    result = imports.run(who, import_id, list_name or "", chosen_mapping(mapping, chosen))
+    notify(f"{result.rows:,} rows read: {result.added:,} people added, {result.updated:,} updated.")
+    return {**wanted, "changed": str(uuid4())}
+
+
+def discard_import(clicks: int | None, wanted: dict[str, str]) -> str:
+    if not clicks:
+        raise BadInput("Nothing was discarded.")
+    current().imports.discard(actor(), parse_id(wanted["import_id"]))
+    notify("The upload was discarded.", "info")
+    return "/imports"
+
+
+def parse_id(text: str) -> UUID:
+    """An id from an address; anything else is an import that does not exist."""
+    try:
+        return UUID(text)
+    except ValueError:
+        raise NotFound(GONE) from None
+
+
+def parse_column(value: Any, columns: int) -> int | None:
+    """The index behind a choice; None for no column."""
+    if not value:
+        return None
+    if not (isinstance(value, str) and value.isascii() and value.isdigit() and int(value) < columns):
+        raise BadInput("One of the columns chosen does not exist in this file.")
+    return int(value)
+
+
+def register(app: Dash) -> None:
+    app.callback(
+        Output(ids.IMPORTS_LIMIT, "children"),
+        Output(ids.IMPORTS_RECENT, "children"),
+        Input(ids.IMPORTS_DROP, "id"),
+    )(show_imports)
+    app.callback(Output(ids.IMPORT_BODY, "children"), Input(ids.IMPORT_OPEN, "data"))(open_import)
+    app.callback(
+        Output({"type": "import-samples", "target": MATCH}, "children"),
+        Input({"type": "import-column", "target": MATCH}, "value"),
+        State(ids.IMPORT_OPEN, "data"),
+        prevent_initial_call=True,
+    )(show_samples)
+    app.callback(
+        Output(ids.IMPORT_OPEN, "data"),
+        Input(ids.IMPORT_START, "n_clicks"),
+        State(ids.IMPORT_OPEN, "data"),
+        State(ids.IMPORT_LIST, "value"),
+        State({"type": "import-column", "target": ALL}, "value"),
+        running=[
+            (Output(ids.IMPORT_WORKING, "children"), "Importing… You may leave this page; the import goes on.", ""),
+            (Output(ids.IMPORT_WORKING, "className"), "working", ""),
+            (Output(ids.IMPORT_BODY, "className"), "is-busy", ""),
+        ],
+        prevent_initial_call=True,
+    )(start_import)
+    app.callback(
+        Output(ids.ADDRESS, "pathname", allow_duplicate=True),
+        Input(ids.IMPORT_DISCARD, "n_clicks"),
+        State(ids.IMPORT_OPEN, "data"),
+        prevent_initial_call=True,
+    )(discard_import)

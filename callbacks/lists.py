@@ -1,0 +1,94 @@
+"""Lists: show them, make, rename, copy, archive and restore one."""
+
+from typing import Any
+from uuid import UUID, uuid4
+
+from dash import Dash, Input, Output, State, ctx, no_update
+from dash.development.base_component import Component
+
+from callbacks.notices import notify
+from callbacks.who import actor
+from pages import ids
+from pages.parts.list_parts import lists_table, one_list
+from services.errors import BadInput, NotFound
+from services.lists import GONE
+from services.wiring import current
+
+
+def show_lists(shown: dict[str, Any]) -> Component:
+    is_archive = bool(shown.get("archived"))
+    return lists_table(current().lists.all(actor(), archived=is_archive), is_archive)
+
+
+def create_list(_clicks: int | None, _submits: int | None, name: str | None) -> str:
+    made = current().lists.create(actor(), name or "")
+    notify(f"The list “{made.name}” was created.")
+    return f"/lists/{made.id}"
+
+
+def open_list(wanted: dict[str, str]) -> Component:
+    return one_list(current().lists.find(actor(), parse_id(wanted["list_id"])))
+
+
+def change_list(
+    _rename: int | None,
+    _archive: int | None,
+    _restore: int | None,
+    wanted: dict[str, str],
+    name: str | None,
+) -> dict[str, str]:
+    """Do what the button pressed says, then show the list anew."""
+    lists, who, list_id = current().lists, actor(), parse_id(wanted["list_id"])
+    if not ctx.triggered[0]["value"]:
+        raise BadInput("Nothing was changed.")
+    if ctx.triggered_id == ids.LIST_RENAME:
+        notify(f"The list is now called “{lists.rename(who, list_id, name or '').name}”.")
+    elif ctx.triggered_id == ids.LIST_ARCHIVE:
+        notify(f"“{lists.archive(who, list_id).name}” was archived. Restore undoes it.", "info")
+    else:
+        notify(f"“{lists.restore(who, list_id).name}” was restored.")
+    return {**wanted, "changed": str(uuid4())}
+
+
+def copy_list(clicks: int | None, wanted: dict[str, str], name: str | None) -> Any:
+    if not clicks:
+        return no_update
+    made = current().lists.copy(actor(), parse_id(wanted["list_id"]), name or "")
+    notify(f"“{made.name}” holds the same candidates.")
+    return f"/lists/{made.id}"
+
+
+def parse_id(text: str) -> UUID:
+    """An id from an address; anything else is a list that does not exist."""
+    try:
+        return UUID(text)
+    except ValueError:
+        raise NotFound(GONE) from None
+
+
+def register(app: Dash) -> None:
+    app.callback(Output(ids.LISTS_TABLE, "children"), Input(ids.LISTS_SHOWN, "data"))(show_lists)
+    app.callback(
+        Output(ids.ADDRESS, "pathname", allow_duplicate=True),
+        Input(ids.LISTS_CREATE, "n_clicks"),
+        Input(ids.LISTS_NAME, "n_submit"),
+        State(ids.LISTS_NAME, "value"),
+        prevent_initial_call=True,
+    )(create_list)
+    app.callback(Output(ids.LIST_BODY, "children"), Input(ids.LIST_OPEN, "data"))(open_list)
+    app.callback(
+        Output(ids.LIST_OPEN, "data"),
+        Input(ids.LIST_RENAME, "n_clicks"),
+        Input(ids.LIST_ARCHIVE, "n_clicks"),
+        Input(ids.LIST_RESTORE, "n_clicks"),
+        State(ids.LIST_OPEN, "data"),
+        State(ids.LIST_NAME, "value"),
+        prevent_initial_call=True,
+    )(change_list)
+    app.callback(
+        Output(ids.ADDRESS, "pathname", allow_duplicate=True),
+        Input(ids.LIST_COPY, "n_clicks"),
+        State(ids.LIST_OPEN, "data"),
+        State(ids.LIST_NAME, "value"),
+        prevent_initial_call=True,
+    )(copy_list)

@@ -1,0 +1,102 @@
+"""Lists drawn: the table of all, and one list with what can be done to it."""
+
+from collections.abc import Sequence
+
+import dash_bootstrap_components as dbc
+from dash import dcc, html
+from dash.development.base_component import Component
+
+from pages import ids
+from pages.parts.shell import card, empty_state, labelled, page_header
+from services.domain.lists import LONGEST_NAME, ListSummary
+
+
+def lists_table(lists: Sequence[ListSummary], is_archive: bool) -> Component:
+    if not lists and is_archive:
+        return empty_state("No list was archived.")
+    if not lists:
+        return empty_state(
+            "There is no list yet. Import a file, choose candidates in the grid, or create an empty list above.",
+            dcc.Link("Import a file", href="/imports", className="btn btn-primary"),
+        )
+    head = [html.Th(words) for words in ("List", "Candidates", "Made by", "On")]
+    rows = [
+        html.Tr(
+            [
+                html.Td(dcc.Link(found.name, href=f"/lists/{found.id}")),
+                html.Td(dcc.Link(f"{found.members:,}", href=f"/candidates?list={found.id}")),
+                html.Td(found.created_by_name),
+                html.Td(f"{found.created_at:%d %b %Y}".lstrip("0")),
+            ]
+        )
+        for found in lists
+    ]
+    return html.Div(
+        html.Table([html.Thead(html.Tr(head)), html.Tbody(rows)], className="table"), className="block table-wrap"
+    )
+
+
+def one_list(found: ListSummary) -> Component:
+    """Everything is there in both states, one half hidden: a callback needs all the controls that it listens to."""
+    is_archived = found.archived_at is not None
+    day = f"{found.created_at:%d %b %Y}".lstrip("0")
+    restore = html.Button(
+        "Restore", id=ids.LIST_RESTORE, className="btn btn-primary", type="button", hidden=not is_archived
+    )
+    return html.Div(
+        [
+            page_header(
+                found.name,
+                f"{people(found.members)}. Made by {found.created_by_name} on {day}.",
+                [restore] if is_archived else [*actions(found), restore],
+            ),
+            html.Div(
+                "This list is archived. Its members are kept.",
+                className="callout",
+                role="status",
+                hidden=not is_archived,
+            ),
+            html.Div(
+                [rename_form(found), archive_form()], className="" if is_archived else "blocks", hidden=is_archived
+            ),
+        ]
+    )
+
+
+def people(count: int) -> str:
+    return "1 candidate" if count == 1 else f"{count:,} candidates"
+
+
+def actions(found: ListSummary) -> list[Component]:
+    return [
+        html.A("Export CSV", href=f"/exports/candidates.csv?list={found.id}", className="btn btn-quiet"),
+        dcc.Link("Screen", href=f"/screening?list={found.id}", className="btn btn-secondary"),
+        dcc.Link("See candidates", href=f"/candidates?list={found.id}", className="btn btn-primary"),
+    ]
+
+
+def rename_form(found: ListSummary) -> Component:
+    return card(
+        "Name",
+        html.Div(
+            [
+                labelled(
+                    "Name of this list or of its copy",
+                    dbc.Input(id=ids.LIST_NAME, value=found.name, maxLength=LONGEST_NAME),
+                ),
+                html.Button("Rename", id=ids.LIST_RENAME, className="btn btn-secondary", type="button"),
+                html.Button("Copy under this name", id=ids.LIST_COPY, className="btn btn-secondary", type="button"),
+            ],
+            className="form-row",
+        ),
+    )
+
+
+def archive_form() -> Component:
+    return card(
+        "Archive",
+        [
+            html.P("An archived list keeps its members, frees its name, and can be restored."),
+            html.Button("Archive", id=ids.LIST_ARCHIVE, className="btn btn-outline-secondary", type="button"),
+        ],
+    )
