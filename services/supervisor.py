@@ -27,6 +27,7 @@ from services.db.embedded import EmbeddedDatabaseError, EmbeddedPostgres, port_i
 from services.db.migrate import MigrationError, upgrade
 from services.db.prices import add_known_prices
 from services.demo import DEMO_PASSWORD, demo_sign_ins, make_demo
+from services.installation import SIMULATED_CHARGES, SUPERVISOR_LOCK
 from services.settings import PROVIDERS, Settings, load_settings
 from services.wiring import database_urls, embedded_postgres
 
@@ -184,7 +185,7 @@ class Supervisor:
                     # The ledger is kept, so that a simulator that was killed still knows what it charged.
                     [
                         *(python, "-m", "services.simulators", "--port", str(port)),
-                        *("--ledger", str(settings.home_path / "simulated-charges.jsonl")),
+                        *("--ledger", str(settings.home_path / SIMULATED_CHARGES)),
                     ],
                     f"http://127.0.0.1:{port}/_sim/health",
                     self.run_folder / "simulators.json",
