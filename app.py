@@ -19,8 +19,8 @@ from callbacks.notices import on_error
 from pages.parts.shell import shell
 from routes.files import CompressedFiles
 from routes.forgery import TOKEN_COOKIE, TOKEN_HEADER
-from routes.request_log import set_up_logging
 from routes.sessions import cookie_name
+from services.logs import set_up_logging
 from services.settings import PROVIDERS, Settings
 
 ROOT = Path(__file__).parent

@@ -3,6 +3,7 @@
 import sys
 from uuid import UUID
 
+from services.logs import set_up_logging
 from services.runs.process import drive_run, inherit_nothing
 from services.wiring import Services, current, drive_settings, open_gate, work_of
 
@@ -23,6 +24,7 @@ def drive(services: Services, drive_id: UUID) -> str:
 def main() -> None:
     inherit_nothing()
     services = current()
+    set_up_logging(services.settings.log_level)
     drive(services, UUID(sys.argv[1]))
     services.database.close()
 

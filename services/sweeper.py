@@ -17,6 +17,7 @@ from services.clock import Clock
 from services.db import runs
 from services.db.pool import Database
 from services.errors import Busy
+from services.logs import set_up_logging
 from services.runs.launch import Launcher
 from services.runs.process import inherit_nothing
 from services.wiring import current
@@ -66,6 +67,7 @@ class Sweeper:
 def main() -> None:
     inherit_nothing()
     services = current()
+    set_up_logging(services.settings.log_level)
     holder = f"{socket.gethostname()}:{os.getpid()}"
     sweeper = Sweeper(services.database, services.clock, services.launcher, holder)
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -1,9 +1,10 @@
-"""What fault tests need: a paid service with a public ledger, a kind of work that buys from it, and processes to kill."""
+"""What fault tests need: a paid service with a public ledger, work that buys from it, and processes to kill."""
 
 import asyncio
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -95,7 +96,8 @@ class Shop:
                 body = json.dumps({"answer": f"about {order['item_id']}"}).encode()
                 try:
                     if behaviour.cut:
-                        self.connection.close()
+                        self.close_connection = True
+                        self.connection.shutdown(socket.SHUT_RDWR)
                         return
                     self.send_response(behaviour.status)
                     for name, value in behaviour.headers.items():
