@@ -3,13 +3,14 @@
 from typing import Any
 from uuid import UUID, uuid4
 
-from dash import ALL, MATCH, Dash, Input, Output, State, ctx
+from dash import ALL, MATCH, Dash, Input, Output, State, ctx, html, no_update
 from dash.development.base_component import Component
 
 from callbacks.notices import notify
 from callbacks.who import actor
 from pages import ids
 from pages.parts.import_parts import (
+    NO_COLUMN,
     REJECTS_A_PAGE,
     column_form,
     column_samples,
@@ -30,18 +31,20 @@ def show_imports(_address: str) -> tuple[Component, Component]:
     return limit_hint(imports.upload_limit_bytes), recent_imports(imports.recent(actor()))
 
 
-def open_import(wanted: dict[str, str]) -> Component:
-    """The columns while the file waits, the outcome once it is imported."""
+def open_import(wanted: dict[str, str]) -> tuple[Component, bool, Any, list[Component]]:
+    """The columns and the form while the file waits, the outcome once it is imported."""
     imports, who = current().imports, actor()
     import_id = parse_id(wanted["import_id"])
     record = imports.find(who, import_id)
     if record.state == "done":
         after = int(wanted["after"]) if wanted["after"].isascii() and wanted["after"].isdigit() else 0
         rejects = imports.rejects(who, import_id, min(after, 2**31 - 1), REJECTS_A_PAGE)
-        return outcome(record, rejects, imports.possible_duplicates(who, import_id), after)
+        return outcome(record, rejects, imports.possible_duplicates(who, import_id), after), True, no_update, []
     if record.state != "uploaded":
-        return not_waiting(record)
-    return column_form(imports.preview(who, import_id), [found.name for found in current().lists.all(who)])
+        return not_waiting(record), True, no_update, []
+    preview = imports.preview(who, import_id)
+    names = [html.Option(value=found.name) for found in current().lists.all(who)]
+    return column_form(preview), False, preview.suggested_list, names
 
 
 def show_samples(column: str | None, wanted: dict[str, str]) -> str:
@@ -50,11 +53,10 @@ def show_samples(column: str | None, wanted: dict[str, str]) -> str:
     return column_samples(preview, Target(ctx.triggered_id["target"]), parse_column(column, len(preview.columns)))
 
 
-def start_import(
-    clicks: int | None, wanted: dict[str, str], list_name: str | None, columns: list[str | None]
-) -> dict[str, str]:
+def start_import(clicks: int | None, wanted: dict[str, str], list_name: str | None, columns: list[str | None]) -> Any:
+    """The button's arrival with its page is no press."""
     if not clicks:
-        raise BadInput("Nothing was imported.")
+        return no_update
     imports, who = current().imports, actor()
     import_id = parse_id(wanted["import_id"])
     mapping = imports.preview(who, import_id).mapping
@@ -67,9 +69,10 @@ def start_import(
     return {**wanted, "changed": str(uuid4())}
 
 
-def discard_import(clicks: int | None, wanted: dict[str, str]) -> str:
+def discard_import(clicks: int | None, wanted: dict[str, str]) -> Any:
+    """The button's arrival with its page is no press."""
     if not clicks:
-        raise BadInput("Nothing was discarded.")
+        return no_update
     current().imports.discard(actor(), parse_id(wanted["import_id"]))
     notify("The upload was discarded.", "info")
     return "/imports"
@@ -85,7 +88,7 @@ def parse_id(text: str) -> UUID:
 
 def parse_column(value: Any, columns: int) -> int | None:
     """The index behind a choice; None for no column."""
-    if not value:
+    if value in (None, "", NO_COLUMN):
         return None
     if not (isinstance(value, str) and value.isascii() and value.isdigit() and int(value) < columns):
         raise BadInput("One of the columns chosen does not exist in this file.")
@@ -98,7 +101,13 @@ def register(app: Dash) -> None:
         Output(ids.IMPORTS_RECENT, "children"),
         Input(ids.IMPORTS_DROP, "id"),
     )(show_imports)
-    app.callback(Output(ids.IMPORT_BODY, "children"), Input(ids.IMPORT_OPEN, "data"))(open_import)
+    app.callback(
+        Output(ids.IMPORT_BODY, "children"),
+        Output(ids.IMPORT_FORM, "hidden"),
+        Output(ids.IMPORT_LIST, "value"),
+        Output(ids.IMPORT_LIST_NAMES, "children"),
+        Input(ids.IMPORT_OPEN, "data"),
+    )(open_import)
     app.callback(
         Output({"type": "import-samples", "target": MATCH}, "children"),
         Input({"type": "import-column", "target": MATCH}, "value"),
@@ -114,7 +123,7 @@ def register(app: Dash) -> None:
         running=[
             (Output(ids.IMPORT_WORKING, "children"), "Importing… You may leave this page; the import goes on.", ""),
             (Output(ids.IMPORT_WORKING, "className"), "working", ""),
-            (Output(ids.IMPORT_BODY, "className"), "is-busy", ""),
+            (Output(ids.IMPORT_BUSY, "className"), "is-busy", ""),
         ],
         prevent_initial_call=True,
     )(start_import)

@@ -10,7 +10,7 @@ from callbacks.notices import notify
 from callbacks.who import actor
 from pages import ids
 from pages.parts.list_parts import lists_table, one_list
-from services.errors import BadInput, NotFound
+from services.errors import NotFound
 from services.lists import GONE
 from services.wiring import current
 
@@ -20,7 +20,10 @@ def show_lists(shown: dict[str, Any]) -> Component:
     return lists_table(current().lists.all(actor(), archived=is_archive), is_archive)
 
 
-def create_list(_clicks: int | None, _submits: int | None, name: str | None) -> str:
+def create_list(clicks: int | None, submits: int | None, name: str | None) -> Any:
+    """The button's arrival with its page is no press."""
+    if not (clicks or submits):
+        return no_update
     made = current().lists.create(actor(), name or "")
     notify(f"The list “{made.name}” was created.")
     return f"/lists/{made.id}"
@@ -36,11 +39,11 @@ def change_list(
     _restore: int | None,
     wanted: dict[str, str],
     name: str | None,
-) -> dict[str, str]:
-    """Do what the button pressed says, then show the list anew."""
+) -> Any:
+    """Do what the button pressed says, then show the list anew; the buttons' arrival is no press."""
+    if not ctx.triggered or not ctx.triggered[0]["value"]:
+        return no_update
     lists, who, list_id = current().lists, actor(), parse_id(wanted["list_id"])
-    if not ctx.triggered[0]["value"]:
-        raise BadInput("Nothing was changed.")
     if ctx.triggered_id == ids.LIST_RENAME:
         notify(f"The list is now called “{lists.rename(who, list_id, name or '').name}”.")
     elif ctx.triggered_id == ids.LIST_ARCHIVE:

@@ -10,7 +10,7 @@ from dash import dcc, html
 from dash.development.base_component import Component
 
 from pages import ids
-from pages.parts.shell import card, empty_state, labelled, page_header
+from pages.parts.shell import card, empty_state, page_header
 from services.domain.headers import HeaderMapping, Note, Target
 from services.domain.imports import (
     CHOICES,
@@ -21,10 +21,10 @@ from services.domain.imports import (
     Reject,
     first_column,
 )
-from services.domain.lists import LONGEST_NAME
 
 REJECTS_A_PAGE = 100
 LONGEST_LABEL = 60
+NO_COLUMN = "none"
 # Shown first even where a file has no column for them.
 USUAL = (
     Target.PROFILE_URL,
@@ -51,6 +51,10 @@ def show_time(moment: datetime) -> str:
 
 def show_bytes(size: int) -> str:
     return f"{size / 1e6:.1f} MB" if size >= 100_000 else f"{max(1, size // 1000)} kB"
+
+
+def counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def limit_hint(limit_bytes: int) -> Component:
@@ -98,7 +102,7 @@ def recent_row(record: ImportRecord) -> Component:
 # Before the import
 
 
-def column_form(preview: ImportPreview, list_names: Iterable[str]) -> Component:
+def column_form(preview: ImportPreview) -> Component:
     record = preview.record
     return html.Div(
         [
@@ -110,7 +114,6 @@ def column_form(preview: ImportPreview, list_names: Iterable[str]) -> Component:
             same_file_warning(preview.before) if preview.before else None,
             None if preview.mapping.names_people else no_address_warning(),
             card("Columns", column_choices(preview)),
-            card("List", list_choice(preview.suggested_list, list_names)),
         ]
     )
 
@@ -145,7 +148,10 @@ def column_choices(preview: ImportPreview) -> Component:
         [
             choice_rows(preview, shown),
             html.Details(
-                [html.Summary(f"{len(hidden)} more fields", className="btn btn-quiet"), choice_rows(preview, hidden)],
+                [
+                    html.Summary(counted(len(hidden), "more field"), className="btn btn-quiet"),
+                    choice_rows(preview, hidden),
+                ],
                 className="mt-2",
             ),
             numbered_columns(mapping),
@@ -159,13 +165,13 @@ def choice_rows(preview: ImportPreview, targets: Iterable[Target]) -> Component:
 
 
 def choice_row(preview: ImportPreview, target: Target) -> tuple[Component, ...]:
-    columns = [{"label": "— none —", "value": ""}]
+    columns = [{"label": "— none —", "value": NO_COLUMN}]
     columns += [{"label": column_label(column), "value": str(column.index)} for column in preview.columns]
     index = first_column(preview.mapping, target)
     control = dbc.Select(
         id=ids.import_column(target.value),
         options=columns,
-        value="" if index is None else str(index),
+        value=NO_COLUMN if index is None else str(index),
     )
     return (
         html.Label(target.label, htmlFor=element_id(ids.import_column(target.value)), className="form-label"),
@@ -203,7 +209,7 @@ def numbered_columns(mapping: HeaderMapping) -> Component | None:
     if not groups:
         return None
     names = {"job": "jobs", "education": "education", "skill": "skills"}
-    parts = ", ".join(f"{count} columns of {names[group]}" for group, count in groups.items())
+    parts = ", ".join(f"{counted(count, 'column')} of {names[group]}" for group, count in groups.items())
     return html.P(f"Also read, by the numbers in their headers: {parts}.", className="mt-3 mb-0")
 
 
@@ -216,32 +222,10 @@ def ignored_columns(mapping: HeaderMapping) -> Component | None:
     ]
     return html.Details(
         [
-            html.Summary(f"{len(items)} columns are not used", className="btn btn-quiet"),
+            html.Summary(f"Not used: {counted(len(items), 'column')}", className="btn btn-quiet"),
             html.Ul(items, className="mt-2"),
         ],
         className="mt-2",
-    )
-
-
-def list_choice(suggested: str, list_names: Iterable[str]) -> Component:
-    return html.Div(
-        [
-            html.Div(
-                [
-                    labelled(
-                        "People go to the list",
-                        dbc.Input(
-                            id=ids.IMPORT_LIST, value=suggested, maxLength=LONGEST_NAME, list=ids.IMPORT_LIST_NAMES
-                        ),
-                        "A new name makes a new list; the name of an existing one adds to it.",
-                    ),
-                    html.Datalist([html.Option(value=name) for name in list_names], id=ids.IMPORT_LIST_NAMES),
-                    html.Button("Discard", id=ids.IMPORT_DISCARD, className="btn btn-outline-secondary", type="button"),
-                    html.Button("Import", id=ids.IMPORT_START, className="btn btn-primary", type="button"),
-                ],
-                className="form-row",
-            ),
-        ]
     )
 
 
@@ -305,7 +289,7 @@ def rejected_rows(record: ImportRecord, rejects: Sequence[Reject], after: int) -
         else None,
     ]
     return card(
-        f"{record.rejected:,} rejected rows",
+        counted(record.rejected, "rejected row"),
         [
             html.P(
                 [
@@ -349,7 +333,7 @@ def notes(record: ImportRecord) -> Component:
     items = [
         html.Li(
             f"{note['field']}: {Note(note['note']).sentence}"
-            f" {note['rows']:,} times, first in row {note['first_row']:,}."
+            f" {counted(note['rows'], 'row')}, the first is row {note['first_row']:,}."
         )
         for note in record.notes
     ]

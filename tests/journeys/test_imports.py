@@ -47,6 +47,7 @@ def test_a_file_becomes_a_list_of_candidates(
     page.get_by_label("Profile address", exact=True).select_option(label="Profile")
     expect(page.get_by_text("linkedin.com/in/noa-tal · linkedin.com/in/dan-levi")).to_be_visible()
     page.get_by_label("Full name").select_option(label="Who")
+    expect(page.locator(".notice")).to_have_count(0)
     picture(page, "import-columns")
     expect(page.get_by_label("People go to the list")).to_have_value("Spring people")
     page.get_by_role("button", name="Import", exact=True).click()
@@ -55,7 +56,7 @@ def test_a_file_becomes_a_list_of_candidates(
     cards = [re.sub(r"\D.*", "", text, flags=re.S) for text in page.locator(".count-card dd").all_inner_texts()]
     assert cards == ["4", "2", "0", "1", "1"]
     expect(page.locator("#main table")).to_contain_text("This is not the address of a person's public LinkedIn profile")
-    expect(page.get_by_text("1 times, first in row 3")).to_be_visible()
+    expect(page.get_by_text("1 row, the first is row 3")).to_be_visible()
     picture(page, "import-outcome")
     with page.expect_download() as download:
         page.get_by_role("link", name="Download all as CSV").click()
