@@ -54,9 +54,8 @@ class SourcingX(Dash):
         parts["scripts"] = "\n".join(tag for tag in scripts if not any(name in tag for name in HELD_BACK))
         grid = next((SOURCE.search(tag) for tag in scripts if GRID in tag), None)
         if grid:
-            # Its second half, named so that it is compressed and kept like the first.
-            second = grid[1].replace("/dash_ag_grid.v", "/async-community.v").replace(".min.js", ".js")
-            parts["metas"] += f'\n<meta name="grid-library" content="{second}" data-main="{grid[1]}">'
+            whole = grid[1].replace("/dash_ag_grid.v", "/whole-grid.v").replace(".min.js", ".js")
+            parts["metas"] += f'\n<meta name="grid-library" content="{whole}">'
         parts["favicon"] = f'<link rel="icon" type="image/svg+xml" href="{asset("icon.svg")}">'
         parts["head_scripts"] = "\n".join(f'<script src="{asset(name)}"></script>' for name in HEAD_SCRIPTS)
         parts["theme"] = html.escape(chosen_theme())

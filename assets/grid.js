@@ -6,18 +6,16 @@
     return;
   }
   let library = null;
-  function loadScript(source) {
-    return new Promise((done, failed) => {
-      const script = document.createElement("script");
-      script.src = source;
-      script.onload = done;
-      script.onerror = () => failed(new Error("The grid could not be loaded. Please reload the page."));
-      document.head.append(script);
-    });
-  }
   function load() {
-    /* Both halves at once; the main one finds the other already there and does not ask for it again. */
-    library = library || Promise.all([address.content, address.dataset.main].map(loadScript)).then(() => window.dash_ag_grid);
+    library =
+      library ||
+      new Promise((done, failed) => {
+        const script = document.createElement("script");
+        script.src = address.content;
+        script.onload = () => done(window.dash_ag_grid);
+        script.onerror = () => failed(new Error("The grid could not be loaded. Please reload the page."));
+        document.head.append(script);
+      });
     return library;
   }
   const Real = window.React.lazy(() => load().then((loaded) => ({ default: loaded.AgGrid })));

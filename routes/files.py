@@ -29,11 +29,15 @@ if TYPE_CHECKING:
 
 SUITES: Final = "/_dash-component-suites/"
 ASSETS: Final = "/assets/"
+# The grid comes in two halves that need each other; as one file they compress better. The second half
+# goes first: the main one finds it there and does not fetch it again.
+WHOLE_GRID: Final = "whole-grid.js"
+GRID_HALVES: Final = ("async-community.js", "dash_ag_grid.min.js")
 FOR_EVER: Final = "public, max-age=31536000, immutable"
 ASK_FIRST: Final = "public, no-cache"
 COMPRESSIBLE: Final = frozenset({".js", ".css", ".svg", ".json", ".txt"})
 # The slowest levels pay off: done once, sent for ever. The plot library alone would take half a minute.
-LARGE_BYTES: Final = 2_000_000
+LARGE_BYTES: Final = 3_000_000
 BROTLI_QUALITY: Final = 11
 BROTLI_QUALITY_LARGE: Final = 7
 
@@ -55,7 +59,7 @@ class CompressedFiles:
     inner: "WSGIApplication"
     dash_app: Dash
     folder: Path
-    found: dict[Path, Mapping[str, Variant]] = field(default_factory=dict)
+    found: dict[tuple[Path, ...], Mapping[str, Variant]] = field(default_factory=dict)
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "")
@@ -74,26 +78,28 @@ class CompressedFiles:
 
     def variants(self, path: str) -> Mapping[str, Variant]:
         """The encodings at hand for an address, made on first use; none if it is no file of ours."""
-        source = self.source(path)
-        if source is None:
+        sources = self.sources(path)
+        if not sources:
             return {}
         # By file, not by address: whoever invents fingerprints must not fill our memory with them.
-        if source not in self.found:
-            self.found[source] = compress_once(source, self.folder)
-        return self.found[source]
+        if sources not in self.found:
+            self.found[sources] = compress_once(sources, self.folder)
+        return self.found[sources]
 
-    def source(self, path: str) -> Path | None:
-        """The file behind an address, if Dash registered it or it lies in assets."""
+    def sources(self, path: str) -> tuple[Path, ...]:
+        """The files behind an address: one in assets, or what Dash registered; none if it is not ours."""
         if path.startswith(ASSETS):
             root = Path(self.dash_app.config.assets_folder).resolve()
             file = (root / path.removeprefix(ASSETS)).resolve()
-            return file if file.is_relative_to(root) and file.is_file() else None
+            return (file,) if file.is_relative_to(root) and file.is_file() else ()
         package, _, rest = path.removeprefix(SUITES).partition("/")
         inside, _ = check_fingerprint(rest)
-        if inside not in self.dash_app.registered_paths.get(package, ()):
-            return None
-        file = Path(str(sys.modules[package].__file__)).parent / inside
-        return file if file.is_file() else None
+        names = GRID_HALVES if inside == WHOLE_GRID else (inside,)
+        if not self.dash_app.registered_paths.get(package, set()).issuperset(names):
+            return ()
+        folder = Path(str(sys.modules[package].__file__)).parent
+        files = tuple(folder / name for name in names)
+        return files if all(file.is_file() for file in files) else ()
 
     def warm_up(self, html: str) -> None:
         """Compress what a page names, before a person waits for it."""
@@ -103,12 +109,12 @@ class CompressedFiles:
                 self.variants(path)
 
 
-def compress_once(source: Path, folder: Path) -> Mapping[str, Variant]:
+def compress_once(sources: tuple[Path, ...], folder: Path) -> Mapping[str, Variant]:
     """The plain file and its compressed copies, which are kept by content for all workers and starts."""
-    body = source.read_bytes()
+    body = b"\n".join(source.read_bytes() for source in sources)
     name = hashlib.sha256(body).hexdigest()
-    plain = Variant(source, len(body), None, f'"{name[:32]}"')
-    if source.suffix not in COMPRESSIBLE:
+    plain = kept(folder / f"{name}.plain", None, lambda: body)
+    if sources[0].suffix not in COMPRESSIBLE:
         return {"identity": plain}
     quality = BROTLI_QUALITY if len(body) <= LARGE_BYTES else BROTLI_QUALITY_LARGE
     return {
@@ -118,15 +124,15 @@ def compress_once(source: Path, folder: Path) -> Mapping[str, Variant]:
     }
 
 
-def kept(path: Path, encoding: str, make: Callable[[], bytes]) -> Variant:
-    """A compressed copy, complete before it gets its name, so that two workers may make it at once."""
+def kept(path: Path, encoding: str | None, make: Callable[[], bytes]) -> Variant:
+    """A copy to send, complete before it gets its name, so that two workers may make it at once."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor, draft = tempfile.mkstemp(dir=path.parent)
         with os.fdopen(descriptor, "wb") as file:
             file.write(make())
         Path(draft).replace(path)
-    return Variant(path, path.stat().st_size, encoding, f'"{path.stem[:32]}-{encoding}"')
+    return Variant(path, path.stat().st_size, encoding, f'"{path.name[:32]}{path.suffix}"')
 
 
 def choose(variants: Mapping[str, Variant], environ: "WSGIEnvironment") -> Variant:
@@ -143,11 +149,11 @@ def send(
     headers = [
         ("Content-Type", mimetypes.guess_type(path)[0] or "application/octet-stream"),
         ("Cache-Control", caching),
-        ("ETag", variant.tag),
         ("Vary", "Accept-Encoding"),
         ("X-Content-Type-Options", "nosniff"),
-        ("Cross-Origin-Resource-Policy", "same-origin"),
     ]
+    if caching == ASK_FIRST:
+        headers.append(("ETag", variant.tag))
     if environ.get("HTTP_IF_NONE_MATCH") == variant.tag:
         start_response("304 Not Modified", headers)
         return []
