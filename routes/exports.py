@@ -27,7 +27,9 @@ def register(server: Flask) -> None:
 def candidates() -> Response:
     """A list, a position's results, a view, or chosen people; a choice too long for an address comes as a form."""
     export = current().exports.candidates(actor(), parse_order())
-    return csv_response(export.name, export.pieces)
+    response = csv_response(export.name, export.pieces)
+    response.call_on_close(export.close)
+    return response
 
 
 @blueprint.get("/usage.csv")

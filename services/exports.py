@@ -112,11 +112,15 @@ class ExportOrder:
 
 @dataclass(frozen=True)
 class Export:
-    """A file to be: its name without ending, how many people it holds, and its text in pieces."""
+    """A file to be: its name without ending, how many people it holds, and its text in pieces.
+
+    Whoever does not read all pieces closes it.
+    """
 
     name: str
     people: int
     pieces: Iterator[str]
+    close: Callable[[], None]
 
 
 @dataclass
@@ -159,15 +163,18 @@ class Exports:
         """
         check(order)
         ids = ExportedIds()
-        with self.database.act_as(actor) as tx:
-            name, about = self.named(tx, order)
-            candidates.allow_minutes(tx, MINUTES_TO_FIND_EVERYBODY)
-            for some in self.found_ids(tx, order):
-                ids.add(some)
-            accounts.insert_audit_event(
-                tx, "exported", about, {"people": ids.count, "standings": list(order.standings)}
-            )
-        return Export(name, ids.count, self.pieces(actor, ids, position_of(order)))
+        try:
+            with self.database.act_as(actor) as tx:
+                name, about = self.named(tx, order)
+                candidates.allow_minutes(tx, MINUTES_TO_FIND_EVERYBODY)
+                for some in self.found_ids(tx, order):
+                    ids.add(some)
+                detail = {"people": ids.count, "standings": list(order.standings)}
+                accounts.insert_audit_event(tx, "exported", about, detail)
+        except BaseException:
+            ids.file.close()
+            raise
+        return Export(name, ids.count, self.pieces(actor, ids, position_of(order)), ids.file.close)
 
     def note_usage(self, actor: Actor, rows: int) -> None:
         """Note that usage figures were taken out."""
