@@ -105,7 +105,8 @@ def show_progress(run: RunProgress, may_steer: bool) -> Component:
             progress_bar(run),
             html.P(sentence(run), className="run-sentence", role="status", **{"aria-live": "polite"}),
             html.Dl(
-                [fact for name, value in facts(run) for fact in (html.Dt(name), html.Dd(value))], className="run-facts"
+                [html.Div([html.Dt(name), html.Dd(value)]) for name, value in facts(run)],
+                className="run-facts",
             ),
             trouble(run),
         ]

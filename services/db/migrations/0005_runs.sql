@@ -252,10 +252,11 @@ BEGIN
     FOREACH door IN ARRAY ARRAY[
         'take_wheel(uuid, text, interval)', 'admit_drive(uuid, int, int)', 'next_drives(int, int, int)',
         'take_sweep(text, interval)', 'recent_sends(text, double precision)', 'queue_place(uuid)'] LOOP
-        EXECUTE format('ALTER FUNCTION %s OWNER TO sourcingx_definer', door);
+        -- Before the owner changes: afterwards only the new owner could revoke, and nobody logs in as it.
         EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', door);
         EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %I', door,
                        CASE WHEN door LIKE 'queue_place%' THEN 'sourcingx_app' ELSE 'sourcingx_engine' END);
+        EXECUTE format('ALTER FUNCTION %s OWNER TO sourcingx_definer', door);
     END LOOP;
 END $$;
 

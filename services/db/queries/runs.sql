@@ -137,10 +137,10 @@ SELECT count(*) FROM run_items WHERE run_id = %(run_id)s AND state = 'waiting' A
 SELECT state FROM runs WHERE id = %(run_id)s AND fence = %(fence)s FOR NO KEY UPDATE
 
 -- name: beat
--- Lengthen the lease and write down the pace.
+-- Lengthen the lease and write down the pace; a lease that was given up is not taken back.
 WITH beaten AS (
   UPDATE runs SET lease_until = clock_timestamp() + make_interval(secs => %(lease_seconds)s), per_minute = %(per_minute)s
-   WHERE id = %(run_id)s AND fence = %(fence)s RETURNING drive_id, state)
+   WHERE id = %(run_id)s AND fence = %(fence)s AND lease_until IS NOT NULL RETURNING drive_id, state)
 UPDATE drives d SET beat_at = clock_timestamp() FROM beaten b WHERE d.id = b.drive_id RETURNING b.state
 
 -- name: claim_items

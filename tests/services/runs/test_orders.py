@@ -1,0 +1,192 @@
+"""Giving and steering runs: one form one run, whose run it is, and what an ended one allows."""
+
+import threading
+from decimal import Decimal
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+
+from services.db.pool import Database
+from services.domain.actors import Actor
+from services.domain.runs import ItemState, RunKind, RunState, StartedRun
+from services.errors import AppError, BadInput, Conflict, NotAllowed, NotFound, OutOfBudget
+from services.runs.orders import MembersOf, RunRequest, Runs, TheseCandidates
+from tests.faults.rig import make_candidates
+from tests.fixtures.postgres import Team
+
+Superuser = psycopg.Connection[Any]
+
+
+@pytest.fixture
+def runs(database: Database) -> Runs:
+    return Runs(database)
+
+
+def start(runs: Runs, actor: Actor, candidate_ids: list[int], **more: Any) -> StartedRun:
+    with runs.database.act_as(actor) as tx:
+        return runs.open(tx, actor, RunRequest(RunKind.SCREENING, TheseCandidates(candidate_ids), "Work", **more))
+
+
+def end(superuser: Superuser, run_id: UUID, states: list[str]) -> None:
+    """Bring a run to its end by hand, its items in these states."""
+    superuser.execute("UPDATE runs SET state = 'running' WHERE id = %s", [run_id])
+    for position, state in enumerate(states, 1):
+        for step in ("claimed", "sent", state):
+            superuser.execute(
+                "UPDATE run_items SET state = %s WHERE run_id = %s AND position = %s", [step, run_id, position]
+            )
+    superuser.execute(
+        "UPDATE runs SET state = 'succeeded', finished_at = now(), failed = %s WHERE id = %s",
+        [states.count("failed"), run_id],
+    )
+
+
+def test_people_are_taken_in_order_once_each_and_only_ones_own(
+    runs: Runs, superuser: Superuser, team: Team, rivals: Team
+) -> None:
+    mine = make_candidates(superuser, team.org_id, 3)
+    foreign = make_candidates(superuser, rivals.org_id, 1)
+    run = start(runs, team.recruiter, [mine[2], mine[0], foreign[0], mine[2]])
+    items = runs.items(team.recruiter, run.run_id)
+    assert [item.candidate_id for item in items] == [mine[2], mine[0]] and run.items == 2
+
+
+def test_a_list_is_taken_whole(runs: Runs, superuser: Superuser, team: Team) -> None:
+    people = make_candidates(superuser, team.org_id, 4)
+    list_id = uuid4()
+    superuser.execute(
+        "INSERT INTO lists (id, org_id, name, created_by) VALUES (%s, %s, 'L', %s)",
+        [list_id, team.org_id, team.recruiter.user_id],
+    )
+    for person in reversed(people):
+        superuser.execute(
+            "INSERT INTO list_members (list_id, candidate_id, org_id) VALUES (%s, %s, %s)",
+            [list_id, person, team.org_id],
+        )
+    with runs.database.act_as(team.recruiter) as tx:
+        run = runs.open(tx, team.recruiter, RunRequest(RunKind.SCREENING, MembersOf(list_id), "Work"))
+    assert [item.candidate_id for item in runs.items(team.recruiter, run.run_id)] == people[::-1]
+
+
+def test_nobody_to_work_on_starts_nothing(runs: Runs, team: Team) -> None:
+    with pytest.raises(BadInput):
+        start(runs, team.recruiter, [])
+    assert runs.recent(team.recruiter) == []
+
+
+def test_an_estimate_over_the_cap_starts_nothing(runs: Runs, superuser: Superuser, team: Team) -> None:
+    people = make_candidates(superuser, team.org_id, 1)
+    with pytest.raises(OutOfBudget):
+        start(runs, team.recruiter, people, estimate_usd=Decimal("2"), cap_usd=Decimal("1.99"))
+    assert runs.recent(team.recruiter) == []
+
+
+def test_twenty_clicks_on_one_form_start_one_run(runs: Runs, superuser: Superuser, team: Team) -> None:
+    people = make_candidates(superuser, team.org_id, 5)
+    token = uuid4()
+    started: list[StartedRun] = []
+
+    def click() -> None:
+        started.append(start(runs, team.recruiter, people, start_token=token))
+
+    clicks = [threading.Thread(target=click) for _ in range(20)]
+    for thread in clicks:
+        thread.start()
+    for thread in clicks:
+        thread.join()
+    assert len(started) == 20 and len({(run.run_id, run.drive_id, run.items) for run in started}) == 1
+    assert [run.is_new for run in started].count(True) == 1
+    assert len(runs.recent(team.recruiter)) == 1
+
+
+def test_somebody_elses_form_starts_nothing(runs: Runs, superuser: Superuser, team: Team) -> None:
+    people = make_candidates(superuser, team.org_id, 1)
+    token = uuid4()
+    start(runs, team.recruiter, people, start_token=token)
+    with pytest.raises(Conflict):
+        start(runs, team.colleague, people, start_token=token)
+
+
+def test_a_colleague_sees_a_run_and_a_manager_may_stop_it(runs: Runs, superuser: Superuser, team: Team) -> None:
+    run = start(runs, team.recruiter, make_candidates(superuser, team.org_id, 2))
+    assert runs.progress(team.colleague, run.run_id).left == 2
+    for steer in (runs.stop, runs.pause, runs.resume, runs.retry_failed):
+        with pytest.raises(NotAllowed):
+            steer(team.colleague, run.run_id)
+    assert runs.stop(team.manager, run.run_id).state is RunState.STOPPED
+    assert runs.stop(team.manager, run.run_id).state is RunState.STOPPED
+
+
+def test_another_organization_finds_nothing(runs: Runs, superuser: Superuser, team: Team, rivals: Team) -> None:
+    run = start(runs, team.recruiter, make_candidates(superuser, team.org_id, 2))
+    asked = (
+        runs.progress,
+        runs.items,
+        runs.events,
+        runs.receipt,
+        runs.stop,
+        runs.pause,
+        runs.resume,
+        runs.retry_failed,
+    )
+    for ask in asked:
+        with pytest.raises(NotFound):
+            ask(rivals.admin, run.run_id)
+    with pytest.raises(NotFound):
+        runs.drive(rivals.admin, run.drive_id)
+    assert runs.recent(rivals.admin, team=True) == []
+    assert runs.progress(team.recruiter, run.run_id).state is RunState.QUEUED
+
+
+def test_recent_runs_are_ones_own_unless_one_may_see_the_teams(runs: Runs, superuser: Superuser, team: Team) -> None:
+    start(runs, team.recruiter, make_candidates(superuser, team.org_id, 1))
+    assert len(runs.recent(team.manager, team=True)) == 1
+    assert runs.recent(team.manager) == [] and runs.recent(team.colleague, team=True) == []
+
+
+def test_retry_makes_one_new_run_of_what_failed_or_stayed_unknown(runs: Runs, superuser: Superuser, team: Team) -> None:
+    people = make_candidates(superuser, team.org_id, 4)
+    run = start(runs, team.recruiter, people)
+    with pytest.raises(Conflict):
+        runs.retry_failed(team.recruiter, run.run_id)
+    end(superuser, run.run_id, ["done", "failed", "refused", "unknown"])
+    token = uuid4()
+    again = runs.retry_failed(team.recruiter, run.run_id, token)
+    assert runs.retry_failed(team.recruiter, run.run_id, token).run_id == again.run_id
+    assert [item.candidate_id for item in runs.items(team.recruiter, again.run_id)] == [people[1], people[3]]
+    assert runs.progress(team.recruiter, again.run_id).retry_of == run.run_id
+    assert runs.progress(team.recruiter, run.run_id).failed == 1
+
+
+def test_items_come_in_pages_and_by_state(runs: Runs, superuser: Superuser, team: Team) -> None:
+    run = start(runs, team.recruiter, make_candidates(superuser, team.org_id, 60))
+    first = runs.items(team.recruiter, run.run_id)
+    second = runs.items(team.recruiter, run.run_id, after=first[-1].position)
+    assert [item.position for item in first + second] == list(range(1, 61))
+    assert runs.items(team.recruiter, run.run_id, [ItemState.DONE]) == []
+
+
+def test_a_queued_run_says_how_many_are_before_it(runs: Runs, superuser: Superuser, team: Team, rivals: Team) -> None:
+    start(runs, rivals.recruiter, make_candidates(superuser, rivals.org_id, 1))
+    run = start(runs, team.recruiter, make_candidates(superuser, team.org_id, 1))
+    assert runs.progress(team.recruiter, run.run_id).queue_place == 1
+
+
+def test_what_was_done_is_told_in_the_history(runs: Runs, superuser: Superuser, team: Team) -> None:
+    run = start(runs, team.recruiter, make_candidates(superuser, team.org_id, 1))
+    runs.pause(team.recruiter, run.run_id)
+    runs.resume(team.recruiter, run.run_id)
+    runs.stop(team.manager, run.run_id)
+    events = runs.events(team.recruiter, run.run_id)
+    assert [event.event for event in events] == ["queued", "paused", "queued", "stopped"]
+    assert events[-1].user_name == team.manager.name
+
+
+def test_an_ended_run_can_be_neither_paused_nor_resumed(runs: Runs, superuser: Superuser, team: Team) -> None:
+    run = start(runs, team.recruiter, make_candidates(superuser, team.org_id, 1))
+    end(superuser, run.run_id, ["done"])
+    for steer in (runs.pause, runs.resume):
+        with pytest.raises(AppError):
+            steer(team.recruiter, run.run_id)

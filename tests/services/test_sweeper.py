@@ -1,0 +1,157 @@
+"""The sweeper: which drives it starts, in which order, how many, and who may sweep."""
+
+import sys
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from services.clock import HeldClock, SystemClock
+from services.db import runs as db
+from services.db.pool import Database
+from services.domain.runs import RunKind, RunState
+from services.runs.launch import Launcher
+from services.runs.orders import RunRequest, Runs, TheseCandidates
+from services.runs.wheel import take_wheel
+from services.sweeper import MOST_STARTS, Sweeper
+from tests.faults.rig import expire_lease, make_candidates, open_run, until
+from tests.fixtures.postgres import Team
+
+Superuser = psycopg.Connection[Any]
+
+
+@pytest.fixture
+def launcher(database: Database, tmp_path: Path) -> Launcher:
+    """Starts processes that write their drive's id and end."""
+    return Launcher(
+        database,
+        tmp_path / "log" / "drives.log",
+        most_processes=4,
+        most_per_user=2,
+        command=(sys.executable, "-c", "import sys; print(sys.argv[1])"),
+    )
+
+
+def sweeper_of(launcher: Launcher, holder: str = "one") -> Sweeper:
+    return Sweeper(launcher.database, HeldClock(), launcher, holder)
+
+
+def run_of(superuser: Superuser, drive_id: UUID) -> UUID:
+    row = superuser.execute("SELECT run_id FROM drives WHERE id = %s", [drive_id]).fetchone()
+    assert row is not None and isinstance(row[0], UUID)
+    return row[0]
+
+
+def test_a_queued_run_is_started_once_though_swept_and_clicked(
+    launcher: Launcher, superuser: Superuser, team: Team
+) -> None:
+    run = open_run(launcher.database, superuser, team.recruiter, 1)
+    assert sweeper_of(launcher).sweep() == [run.drive_id]
+    assert sweeper_of(launcher).sweep() == []
+    assert not launcher.start_drive(run.drive_id)
+    until(lambda: launcher.log_path.read_text().split() == [str(run.drive_id)])
+
+
+def test_a_click_starts_a_process_and_the_sweeper_leaves_it_alone(
+    launcher: Launcher, superuser: Superuser, team: Team
+) -> None:
+    run = open_run(launcher.database, superuser, team.recruiter, 1)
+    assert launcher.start_drive(run.drive_id)
+    assert sweeper_of(launcher).sweep() == []
+
+
+def test_one_person_cannot_take_all_the_places(
+    launcher: Launcher, superuser: Superuser, team: Team, rivals: Team
+) -> None:
+    people = make_candidates(superuser, team.org_id, 1)
+    greedy = [start(launcher.database, team.recruiter, people) for _ in range(6)]
+    modest = start(launcher.database, team.colleague, people)
+    others = open_run(launcher.database, superuser, rivals.recruiter, 1)
+    started = [run_of(superuser, drive) for drive in sweeper_of(launcher).sweep()]
+    assert len(started) == 4
+    assert started.count(modest) == 1 and started.count(others.run_id) == 1
+    assert started[:1] == greedy[:1] and others.run_id == started[1]
+
+
+def start(database: Database, actor: Any, people: list[int]) -> UUID:
+    with database.act_as(actor) as tx:
+        request = RunRequest(RunKind.SCREENING, TheseCandidates(people), "Work")
+        return Runs(database).open(tx, actor, request).run_id
+
+
+def test_a_click_beyond_the_bound_waits_in_the_queue(launcher: Launcher, superuser: Superuser, team: Team) -> None:
+    people = make_candidates(superuser, team.org_id, 1)
+    for _ in range(3):
+        start(launcher.database, team.recruiter, people)
+    drives = [row[0] for row in superuser.execute("SELECT id FROM drives ORDER BY created_at").fetchall()]
+    assert [launcher.start_drive(drive) for drive in drives] == [True, True, False]
+
+
+def test_a_stalled_run_gets_a_new_drive_before_queued_ones(
+    launcher: Launcher, superuser: Superuser, team: Team
+) -> None:
+    stalled = open_run(launcher.database, superuser, team.recruiter, 1)
+    wheel = take_wheel(launcher.database, SystemClock(), stalled.drive_id, "dead")
+    assert wheel is not None
+    assert sweeper_of(launcher).sweep() == []
+    people = [row[0] for row in superuser.execute("SELECT id FROM candidates").fetchall()]
+    start(launcher.database, team.recruiter, people)
+    expire_lease(superuser, stalled.run_id)
+    (first, *_rest) = sweeper_of(launcher).sweep()
+    assert first != stalled.drive_id and run_of(superuser, first) == stalled.run_id
+
+
+def test_a_drive_is_taken_once_and_a_live_lease_turns_the_second_away(
+    database: Database, superuser: Superuser, team: Team
+) -> None:
+    run = open_run(database, superuser, team.recruiter, 1)
+    assert take_wheel(database, SystemClock(), run.drive_id, "first") is not None
+    assert take_wheel(database, SystemClock(), run.drive_id, "redelivered") is None
+    again = superuser.execute(
+        "INSERT INTO drives (org_id, run_id, started_by) VALUES (%s, %s, 'sweeper') RETURNING id",
+        [team.org_id, run.run_id],
+    ).fetchone()
+    assert again is not None and take_wheel(database, SystemClock(), again[0], "second") is None
+    expire_lease(superuser, run.run_id)
+    assert take_wheel(database, SystemClock(), again[0], "turned away stays away") is None
+
+
+def test_one_sweeper_leads_until_its_lease_ends(launcher: Launcher, superuser: Superuser, team: Team) -> None:
+    open_run(launcher.database, superuser, team.recruiter, 1)
+    with launcher.database.as_engine() as tx:
+        assert db.take_sweep(tx, "other", 60) == 1
+    assert sweeper_of(launcher).sweep() == []
+    superuser.execute("UPDATE sweeper_lease SET lease_until = now() - interval '1 s'")
+    assert len(sweeper_of(launcher).sweep()) == 1
+    with launcher.database.as_engine() as tx:
+        assert db.take_sweep(tx, "other", 60) is None
+
+
+def test_a_run_whose_processes_never_get_anywhere_is_given_up_and_booked(
+    launcher: Launcher, superuser: Superuser, team: Team
+) -> None:
+    run = open_run(launcher.database, superuser, team.recruiter, 1)
+    wheel = take_wheel(launcher.database, SystemClock(), run.drive_id, "dies")
+    assert wheel is not None
+    superuser.execute("UPDATE runs SET starts = %s WHERE id = %s", [MOST_STARTS, run.run_id])
+    superuser.execute("UPDATE run_items SET state = 'claimed', fence = 1 WHERE run_id = %s", [run.run_id])
+    superuser.execute("UPDATE run_items SET state = 'sent' WHERE run_id = %s", [run.run_id])
+    superuser.execute(
+        "INSERT INTO intents (org_id, user_id, run_id, item_id, fence, provider, operation, state, reserved_usd)"
+        " SELECT org_id, %s, run_id, id, 1, 'openai', 'screen', 'sent', 0.5 FROM run_items WHERE run_id = %s",
+        [team.recruiter.user_id, run.run_id],
+    )
+    expire_lease(superuser, run.run_id)
+    assert sweeper_of(launcher).sweep() == []
+    progress = Runs(launcher.database).progress(team.recruiter, run.run_id)
+    assert progress.state is RunState.FAILED and progress.message
+    assert (progress.unknown, float(progress.unknown_usd)) == (1, 0.5)
+    assert superuser.execute("SELECT status, cost_usd FROM ledger").fetchall() == [("unknown", 0)]
+
+
+def test_the_engine_alone_may_open_these_doors(database: Database, team: Team) -> None:
+    for door in ("next_drives(1, 1, 1)", "take_sweep('x', '1 s')", "recent_sends('openai', 60)"):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege), database.act_as(team.admin) as tx:
+            tx.execute(f"SELECT {door}")
