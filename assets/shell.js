@@ -19,6 +19,11 @@
     if (!host) {
       return null;
     }
+    /* The same sentence twice at once is one piece of news. */
+    const same = [...host.children].find((shown) => shown.firstChild.textContent === words);
+    if (same) {
+      return same;
+    }
     const notice = element("div", `notice notice-${tone}`, "");
     notice.append(element("span", "notice-words", words));
     const close = element("button", "btn-close", "");

@@ -12,11 +12,22 @@ from flask import request
 from callbacks.notices import notify, on_error
 from callbacks.who import actor
 from pages import ids
-from pages.parts.admin import history_rows, link_to_hand_over, member_table, settings_form
+from pages.parts.admin import (
+    admin_page,
+    history_rows,
+    link_to_hand_over,
+    member_table,
+    not_for_you,
+    settings_form,
+)
 from services.admin import AUDIT_PAGE, NEWEST, NewLink, OrganizationSettings, parse_settings, time_zones
 from services.domain.actors import Role
 from services.errors import BadInput
 from services.wiring import current
+
+
+def show_page(_page: str | None) -> Component:
+    return admin_page() if actor().may_administer else not_for_you()
 
 
 def show_members(_changed: int | None) -> Component:
@@ -137,6 +148,7 @@ def parse_role(text: Any) -> Role:
 
 def register(app: Dash) -> None:
     changed = Output(ids.ADMIN_CHANGED, "data", allow_duplicate=True)
+    app.callback(Output(ids.ADMIN_PAGE, "children"), Input(ids.ADMIN_PAGE, "id"))(show_page)
     app.callback(Output(ids.ADMIN_MEMBERS, "children"), Input(ids.ADMIN_CHANGED, "data"))(show_members)
     app.callback(
         Output(ids.ADMIN_LINK, "children", allow_duplicate=True),

@@ -1,19 +1,23 @@
-"""Home: fills in what this person can do next."""
+"""Home: fills in what this person can do next and what they worked on lately."""
 
-from dash import Dash, Input, Output, dcc
+from dash import Dash, Input, Output
 from dash.development.base_component import Component
 
-from callbacks.who import person
+from callbacks.who import actor
 from pages import ids
-from pages.parts.shell import empty_state
+from pages.parts.home_parts import PositionLine, home
+from services.wiring import current
+
+SHOWN = 6
 
 
-def show_next(_pathname: str | None) -> Component:
-    return empty_state(
-        f"Welcome, {person().actor.name}. Bring in your first candidates.",
-        dcc.Link("Import a list", href="/imports", className="btn btn-primary"),
-    )
+def show_home(_home: str | None) -> Component:
+    services, me = current(), actor()
+    lists = sorted(services.lists.all(me), key=lambda one: one.created_at, reverse=True)
+    positions = [PositionLine(one.id, one.title, one.approved_at is not None) for one in services.positions.recent(me)]
+    runs = services.runs.recent(me)
+    return home(me.name, lists[:SHOWN], positions[:SHOWN], runs[:SHOWN])
 
 
 def register(app: Dash) -> None:
-    app.callback(Output(ids.HOME_NEXT, "children"), Input(ids.ADDRESS, "pathname"))(show_next)
+    app.callback(Output(ids.HOME_NEXT, "children"), Input(ids.HOME_NEXT, "id"))(show_home)

@@ -23,6 +23,7 @@ ACCOUNT_FORMS = "account-forms"
 
 # Admin -------------------------------------------------------------------------------------------------
 
+ADMIN_PAGE = "admin-page"
 ADMIN_MEMBERS = "admin-members"
 ADMIN_INVITE_EMAIL = "admin-invite-email"
 ADMIN_INVITE_NAME = "admin-invite-name"
@@ -73,6 +74,7 @@ POSITION_APPROVE = "position-approve"
 POSITION_ARCHIVE = "position-archive"
 POSITION_HISTORY = "position-history"
 POSITION_SEEN = "position-seen"
+POSITION_SAVED = "position-saved"
 POSITION_FORM = "position-form"
 
 # Usage -------------------------------------------------------------------------------------------------

@@ -11,8 +11,6 @@ from services.errors import AppError, BadInput
 from services.wiring import current
 
 blueprint = Blueprint("sign_in", __name__)
-# Whoever follows a link from there must not carry its secret along.
-NO_REFERRER = {"Referrer-Policy": "no-referrer"}
 
 
 def register(server: Flask) -> None:
@@ -54,7 +52,7 @@ def logout() -> ResponseReturnValue:
 @blueprint.get("/<any(invite, reset):purpose>/<secret>")
 def show_link(purpose: LinkPurpose, secret: str) -> ResponseReturnValue:
     holder = current().accounts.link_holder(secret, purpose)
-    return render_template("set_password.html", purpose=purpose, holder=holder), 200, NO_REFERRER
+    return render_template("set_password.html", purpose=purpose, holder=holder)
 
 
 @blueprint.post("/<any(invite, reset):purpose>/<secret>")
@@ -68,6 +66,6 @@ def redeem_link(purpose: LinkPurpose, secret: str) -> ResponseReturnValue:
         current().accounts.redeem_link(secret, purpose, password)
     except BadInput as error:
         page = render_template("set_password.html", purpose=purpose, holder=holder, error=error.message)
-        return page, error.status, NO_REFERRER
+        return page, error.status
     sessions.end()
     return redirect("/login?notice=password-set", code=303)

@@ -7,11 +7,11 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import dash_bootstrap_components as dbc
-from dash import html
+from dash import dcc, html
 from dash.development.base_component import Component
 
 from pages import ids
-from pages.parts.shell import labelled
+from pages.parts.shell import card, empty_state, labelled, page_header
 from services.domain.actors import Actor, Role
 
 ROLES = [{"label": role.capitalize(), "value": role.value} for role in Role]
@@ -62,6 +62,48 @@ class EventView(Protocol):
     def who(self) -> str: ...
     @property
     def whom(self) -> str: ...
+
+
+def admin_page() -> Component:
+    """The whole page; its parts are filled in one by one."""
+    return html.Div(
+        [
+            dcc.Store(id=ids.ADMIN_CHANGED),
+            dcc.Store(id=ids.ADMIN_HISTORY_OLDEST),
+            page_header("Admin", "Who works here, what the organization chose, and what was done."),
+            card(
+                "Users",
+                [
+                    invite_form(),
+                    html.Div(id=ids.ADMIN_LINK),
+                    html.Div(id=ids.ADMIN_MEMBERS, className="table-wrap mt-3"),
+                ],
+            ),
+            card("Organization", html.Div(id=ids.ADMIN_SETTINGS)),
+            card(
+                "What was done",
+                [
+                    html.Div(
+                        dbc.Table(
+                            [
+                                html.Thead(html.Tr([html.Th(word) for word in ("When", "Who", "What")])),
+                                html.Tbody(id=ids.ADMIN_HISTORY),
+                            ],
+                            size="sm",
+                        ),
+                        className="table-wrap",
+                    ),
+                    html.Button(
+                        "Older", id=ids.ADMIN_HISTORY_OLDER, className="btn btn-outline-secondary btn-sm", type="button"
+                    ),
+                ],
+            ),
+        ]
+    )
+
+
+def not_for_you() -> Component:
+    return empty_state("Only admins of the organization work here.", dcc.Link("Go to Home", href="/"))
 
 
 def invite_form() -> Component:

@@ -108,7 +108,7 @@ def test_every_page_says_what_may_run(local_app: Dash, with_passwords: None, tea
         assert "default-src 'none'" in policy and "frame-ancestors 'none'" in policy
         assert answer.mimetype != "text/html" or ("base-uri 'none'" in policy and scripts)
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
-        assert answer.headers["Referrer-Policy"] in ("same-origin", "no-referrer")
+        assert answer.headers["Referrer-Policy"] == "same-origin"
 
 
 def test_whole_pages_name_no_foreign_host(local_app: Dash, with_passwords: None, team: Team) -> None:
