@@ -2,9 +2,9 @@
 
 from dash import Dash
 
-from callbacks import account, admin, candidates, home, imports, lists, positions, runs, shell, usage
+from callbacks import account, admin, candidates, home, imports, lists, positions, runs, screening, shell, usage
 
-MODULES = (account, admin, candidates, home, imports, lists, positions, runs, shell, usage)
+MODULES = (account, admin, candidates, home, imports, lists, positions, runs, screening, shell, usage)
 
 
 def register(app: Dash) -> None:

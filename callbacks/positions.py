@@ -5,6 +5,7 @@ from uuid import UUID, uuid4
 
 from dash import Dash, Input, Output, State, ctx, no_update
 from dash.development.base_component import Component
+from dash.exceptions import PreventUpdate
 
 from callbacks.notices import notify
 from callbacks.who import actor
@@ -30,12 +31,14 @@ def show_positions(shown: dict[str, Any]) -> Component:
     return positions_table(current().positions.recent(actor(), is_archive), is_archive)
 
 
-def open_position(wanted: dict[str, str]) -> tuple[Any, ...]:
-    """Fill the form from the position in the address; a new one starts empty."""
+def open_position(wanted: dict[str, str], saved: str | None) -> tuple[Any, ...]:
+    """Fill the form from the position in the address; a new one starts empty, a saved one shows its latest version."""
     if wanted["position_id"] == "new":
         return None, position_head("", None, None, True), None, None, None, None, None, "–"
     position = current().positions.open(
-        actor(), parse_id(wanted["position_id"]), parse_id(wanted["version_id"]) if wanted["version_id"] else None
+        actor(),
+        parse_id(wanted["position_id"]),
+        parse_id(wanted["version_id"]) if wanted["version_id"] and not saved else None,
     )
     row = position.version.row
     return (
@@ -63,14 +66,16 @@ def read_brief(*boxes: str | None) -> tuple[Component, bool]:
 
 
 def save_position(
-    _save: int | None,
-    _approve: int | None,
+    save: int | None,
+    approve: int | None,
     wanted: dict[str, str],
     seen: dict[str, Any] | None,
     title: str | None,
     *boxes: str | None,
 ) -> tuple[Any, Any]:
     """Save what the form holds and, if asked, approve exactly that; the address then names the position."""
+    if not (save or approve):
+        raise PreventUpdate
     positions, who = current().positions, actor()
     approves = ctx.triggered_id == ids.POSITION_APPROVE
     brief = brief_text(boxes)
@@ -90,12 +95,12 @@ def save_position(
     notify(f"{count} criteria approved. You can screen people now." if approves else "Draft saved.")
     if wanted["position_id"] == "new":
         return f"/positions/{saved.position_id}", no_update
-    return no_update, {**wanted, "version_id": "", "saved": str(uuid4())}
+    return no_update, str(uuid4())
 
 
 def archive_position(clicks: int | None, wanted: dict[str, str]) -> str:
     if not clicks:
-        raise BadInput("Nothing was archived.")
+        raise PreventUpdate
     current().positions.archive(actor(), parse_id(wanted["position_id"]))
     notify("Position archived. You find it under Archived.", "info")
     return "/positions"
@@ -124,6 +129,7 @@ def register(app: Dash) -> None:
         *(Output(box, "value") for box in boxes),
         Output(ids.POSITION_HISTORY, "children"),
         Input(ids.POSITION_OPEN, "data"),
+        Input(ids.POSITION_SAVED, "data"),
     )(open_position)
     app.callback(
         Output(ids.POSITION_CRITERIA, "children"),
@@ -132,7 +138,7 @@ def register(app: Dash) -> None:
     )(read_brief)
     app.callback(
         Output(ids.ADDRESS, "pathname", allow_duplicate=True),
-        Output(ids.POSITION_OPEN, "data"),
+        Output(ids.POSITION_SAVED, "data"),
         Input(ids.POSITION_SAVE, "n_clicks"),
         Input(ids.POSITION_APPROVE, "n_clicks"),
         State(ids.POSITION_OPEN, "data"),

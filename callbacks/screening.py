@@ -15,6 +15,7 @@ from callbacks.who import actor
 from pages import ids
 from pages.parts.run_panel import run_panel
 from pages.parts.screening_parts import (
+    NOTHING,
     address,
     choose_people,
     choose_position,
@@ -53,6 +54,7 @@ def show_head(view: View) -> tuple[Component, Component | None, str]:
 
 
 def change_view(position: str, list_id: str, view: View) -> Any:
+    position, list_id = ("" if chosen == NOTHING else chosen for chosen in (position, list_id))
     if (position, list_id) == (view.get("position", ""), view.get("list", "")):
         raise PreventUpdate
     return address({}, position=position, list=list_id).removeprefix("/screening")

@@ -8,7 +8,7 @@ from dash.development.base_component import Component
 
 from callbacks.who import actor
 from pages import ids
-from pages.parts.usage_report import cards, filter_bar, pager, plots, usage_table, without
+from pages.parts.usage_report import EVERYTHING, cards, filter_bar, pager, plots, usage_table, without
 from services.domain.usage_question import parse_question
 from services.wiring import current
 
@@ -32,7 +32,8 @@ def change_filters(first: str, last: str, person: str, provider: str, search: st
     """The address of the question as the controls now put it; unchanged controls change nothing."""
     query = dict(parse_qsl((search or "").lstrip("?")))
     shown = parse_question(query, current().usage.today(actor()))
-    wanted = without(query, "page") | {"user": person, "provider": provider}
+    chosen = {"user": person, "provider": provider}
+    wanted = without(query, "page") | {name: "" if value == EVERYTHING else value for name, value in chosen.items()}
     if (first, last) != (str(shown.first_day), str(shown.last_day)):
         wanted = without(wanted, "span") | {"from": first, "until": last}
     wanted = without(wanted)

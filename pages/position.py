@@ -1,6 +1,7 @@
 """Position: the brief in four boxes, the criteria that come of it, and their approval."""
 
 import dash
+import dash_bootstrap_components as dbc
 from dash import dcc, html
 from dash.development.base_component import Component
 
@@ -8,6 +9,7 @@ from pages import ids
 
 dash.register_page(__name__, path_template="/positions/<position_id>", title="Position")
 
+TYPING_PAUSE_MS = 350
 BOXES = (
     (ids.POSITION_ROLE, "Role and context", "What the job is about. It calibrates; it is no criterion.", 5),
     (ids.POSITION_MUST, "Must-haves", "One a line. All are required.", 7),
@@ -28,6 +30,7 @@ def layout(position_id: str = "new", version: str = "", **_query: str) -> Compon
             dcc.Store(id=ids.POSITION_OPEN, data={"position_id": position_id, "version_id": version}),
             # The version and revision this form was filled from: saving names them.
             dcc.Store(id=ids.POSITION_SEEN),
+            dcc.Store(id=ids.POSITION_SAVED),
             html.Div(id=ids.POSITION_HEAD, className="page-header"),
             html.Div([brief_form(), criteria_column()], className="two-columns"),
         ],
@@ -39,9 +42,7 @@ def brief_form() -> Component:
     return html.Section(
         [
             html.Label("Title", htmlFor=ids.POSITION_TITLE, className="form-label"),
-            dcc.Input(
-                id=ids.POSITION_TITLE, className="form-control", maxLength=200, placeholder="Backend engineer, payments"
-            ),
+            dbc.Input(id=ids.POSITION_TITLE, maxlength=200, placeholder="Backend engineer, payments"),
             *(part for box in BOXES for part in text_box(*box)),
         ],
         className="block",
@@ -50,15 +51,12 @@ def brief_form() -> Component:
 
 def text_box(component_id: str, label: str, hint: str, rows: int) -> tuple[Component, ...]:
     return (
-        html.Label(label, htmlFor=component_id, className="form-label mt-3"),
-        html.Div(hint, id=f"{component_id}-hint", className="form-text mt-0 mb-1"),
-        dcc.Textarea(
-            id=component_id,
-            className="form-control",
-            rows=rows,
-            placeholder=EXAMPLES[component_id],
-            **{"aria-describedby": f"{component_id}-hint"},
+        html.Label(
+            [label, html.Span(hint, className="form-text d-block mt-0 mb-1")],
+            htmlFor=component_id,
+            className="form-label mt-3 mb-0 d-block",
         ),
+        dbc.Textarea(id=component_id, rows=rows, placeholder=EXAMPLES[component_id], debounce=TYPING_PAUSE_MS),
     )
 
 

@@ -155,7 +155,7 @@ class ScreeningWork:
             operation=EXTRAS_OPERATION if first else OPERATION,
             costs={"requests": 1, "tokens": expected_tokens(prompt, subject.text)},
             request_hash=bytes.fromhex(subject.text.sha256),
-            reserved_usd=self.highest_price(assignment, prompt, subject.text),
+            reserved_usd=self.highest_price(assignment, prompt, subject.text, self.model_of(order)),
             otherwise=first,
         )
 
@@ -163,16 +163,16 @@ class ScreeningWork:
         facts = compute_facts(profile.profile, as_of_month(order, self.clock))
         return Subject(profile, facts, build_screening_text(profile.profile, facts))
 
-    def highest_price(self, assignment: Assignment, prompt: Prompt, text: ScreeningText) -> Decimal:
+    def highest_price(self, assignment: Assignment, prompt: Prompt, text: ScreeningText, model: str) -> Decimal:
         tokens_in = expected_tokens(prompt, text) - prompt.max_output_tokens
-        return price_of_tokens(self.model, tokens_in, 0, prompt.max_output_tokens, self.today(), assignment.prices)
+        return price_of_tokens(model, tokens_in, 0, prompt.max_output_tokens, self.today(), assignment.prices)
 
     async def call(self, order: RunOrder, prepared: Prepared, call_id: UUID) -> Answered:
         question: Question = prepared.request
         prompt = question.prompt
         completion = await self.chat.complete(
             operation=prepared.operation,
-            model=self.model,
+            model=self.model_of(order),
             messages=prompt.messages_for(question.subject.text.text),
             schema_name="extras" if question.first else "screening",
             schema=prompt.schema,
@@ -226,6 +226,10 @@ class ScreeningWork:
 
     async def close(self) -> None:
         await self.chat.close()
+
+    def model_of(self, order: RunOrder) -> str:
+        """The model the run was priced and started with, whatever the setting says by now."""
+        return str(order.parameters.get("model", self.model))
 
     def today(self) -> date:
         return self.clock.now().date()

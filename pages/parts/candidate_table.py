@@ -36,14 +36,14 @@ COLUMNS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("name", "Name", {"flex": 3, "minWidth": 150, "cellClass": "cell-name"}),
     ("title", "Title", {"flex": 4, "minWidth": 150}),
     ("company", "Company", {"flex": 3, "minWidth": 120}),
-    ("location", "Location", {"flex": 3, "minWidth": 120}),
+    ("location", "Location", {"flex": 3, "minWidth": 100}),
     ("in_role", "In role", {"width": 78, "sortable": False}),
     ("experience", "Experience", {"width": 102, "headerTooltip": "Civilian work, overlaps counted once"}),
     ("email", "E-mail", {"width": 72, "sortable": False}),
     ("enrichment", "Profile", {"width": 98, "sortable": False}),
-    ("source", "Source", {"width": 96, "sortable": False}),
-    ("added", "Added", {"width": 98}),
-    ("updated", "Updated", {"width": 98}),
+    ("source", "Source", {"width": 90, "sortable": False}),
+    ("added", "Added", {"width": 106}),
+    ("updated", "Updated", {"width": 106}),
 )
 
 

@@ -15,6 +15,7 @@ from pages import ids
 from pages.parts.shell import empty_state
 from services.domain.money import show_usd
 
+NOTHING = "none"
 VERDICTS = ("GO", "MAYBE", "NO GO")
 VERDICT_CLASSES = {"GO": "chip chip-good", "MAYBE": "chip chip-unsure", "NO GO": "chip chip-bad"}
 VERDICT_KEYS = {"GO": "y", "MAYBE": "m", "NO GO": "n"}
@@ -154,8 +155,8 @@ def head(
 
 
 def select(component_id: str, nothing: str, options: Sequence[tuple[str, str]], value: str) -> Component:
-    choices = [{"value": "", "label": nothing}, *({"value": key, "label": label} for key, label in options)]
-    return dbc.Select(id=component_id, options=choices, value=value)
+    choices = [{"value": NOTHING, "label": nothing}, *({"value": key, "label": label} for key, label in options)]
+    return dbc.Select(id=component_id, options=choices, value=value or NOTHING)
 
 
 def labelled(label: str, component_id: str, control: Component) -> Component:

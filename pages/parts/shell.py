@@ -17,6 +17,7 @@ PLACES = (
     ("Lists", "/lists", "l"),
     ("Imports", "/imports", "i"),
     ("Positions", "/positions", "p"),
+    ("Screening", "/screening", "s"),
     ("Runs", "/runs", "r"),
     ("Usage", "/usage", "u"),
 )
@@ -30,7 +31,7 @@ PROVIDER_NAMES = {
 }
 SHORTCUTS = (
     ("?", "This help"),
-    ("g then h, c, l, i, p, r, u, a", "Go to Home, Candidates, Lists, Imports, Positions, Runs, Usage, Admin"),
+    ("g then h, c, l, i, p, s, r, u, a", "Go to Home, Candidates, Lists, Imports, Positions, Screening, Runs, …"),
     ("/", "Go to the search box of the page"),
     ("Esc", "Close what is open"),
 )

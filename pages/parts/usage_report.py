@@ -16,6 +16,7 @@ from pages.parts.shell import PROVIDER_NAMES, empty_state
 from services.domain.money import show_usd
 
 SPANS = (("today", "Today"), ("7", "7 days"), ("30", "30 days"), ("month", "This month"), ("all", "A year"))
+EVERYTHING = "all"
 PROVIDER_COLORS = {
     "openai": "#4c7ef3",
     "crustdata": "#e0883a",
@@ -119,8 +120,8 @@ def field(label: str, control: Component, control_id: str = "", hidden: bool = F
 
 
 def select(component_id: str, everything: str, options: Sequence[tuple[str, str]], value: str) -> Component:
-    choices = [{"value": "", "label": everything}, *({"value": key, "label": name} for key, name in options)]
-    return dbc.Select(id=component_id, options=choices, value=value)
+    choices = [{"value": EVERYTHING, "label": everything}, *({"value": key, "label": name} for key, name in options)]
+    return dbc.Select(id=component_id, options=choices, value=value or EVERYTHING)
 
 
 def without(query: Mapping[str, str], *names: str) -> dict[str, str]:

@@ -640,7 +640,7 @@ BEGIN
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', tenant);
         EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', tenant);
         EXECUTE format('CREATE POLICY organization ON %I TO sourcingx_app
-                        USING (org_id = current_org()) WITH CHECK (org_id = current_org())', tenant);
+                        USING (org_id = (SELECT current_org())) WITH CHECK (org_id = (SELECT current_org()))', tenant);
         EXECUTE format('CREATE POLICY definer ON %I TO sourcingx_definer USING (true) WITH CHECK (true)', tenant);
         EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %I TO sourcingx_app, sourcingx_definer', tenant);
     END LOOP;

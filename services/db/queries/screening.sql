@@ -66,75 +66,32 @@ SELECT a.candidate_id
  LIMIT %(limit)s
 
 -- name: result_counts
--- How the people in view stand: by effective verdict, and by state where there is none.
-WITH scope AS MATERIALIZED (
-    SELECT m.candidate_id FROM list_members m WHERE m.org_id = current_org() AND m.list_id = %(list_id)s::uuid
-    UNION
-    SELECT s.candidate_id FROM screenings s
-     WHERE %(list_id)s::uuid IS NULL AND s.org_id = current_org() AND s.position_id = %(position_id)s
-    UNION
-    SELECT i.candidate_id FROM run_items i JOIN runs r ON r.id = i.run_id
-      JOIN position_versions v ON v.id = r.version_id
-     WHERE %(list_id)s::uuid IS NULL AND i.org_id = current_org() AND v.position_id = %(position_id)s
-       AND r.kind = 'screening'
-)
-SELECT coalesce(o.verdict, s.verdict,
-                CASE WHEN i.state IN ('failed', 'refused', 'skipped', 'unknown') THEN i.state
-                     WHEN i.state IN ('waiting', 'claimed', 'sent') THEN 'waiting' ELSE 'none' END) AS standing,
-       count(*)
-  FROM scope a
-  LEFT JOIN LATERAL (SELECT s.id, s.verdict, s.item_id FROM screenings s
-                      WHERE s.position_id = %(position_id)s AND s.candidate_id = a.candidate_id
-                      ORDER BY s.id DESC LIMIT 1) s ON true
-  LEFT JOIN LATERAL (SELECT o.verdict FROM overrides o
-                      WHERE o.screening_id = s.id AND o.undone_at IS NULL ORDER BY o.id DESC LIMIT 1) o ON true
-  LEFT JOIN LATERAL (SELECT i.state FROM run_items i JOIN runs r ON r.id = i.run_id
-                      JOIN position_versions v ON v.id = r.version_id
-                      WHERE s.id IS NULL AND i.candidate_id = a.candidate_id AND v.position_id = %(position_id)s
-                      ORDER BY i.id DESC LIMIT 1) i ON true
- GROUP BY standing
+-- How the people in view stand: by the verdict that counts, and by state where there is none.
+SELECT standing, count(*) FROM standings(%(position_id)s, %(list_id)s) GROUP BY standing
 
 -- name: results
 -- One page of people with their newest verdict for a position, best first; the id makes the order complete.
-WITH scope AS MATERIALIZED (
-    SELECT m.candidate_id FROM list_members m WHERE m.org_id = current_org() AND m.list_id = %(list_id)s::uuid
-    UNION
-    SELECT s.candidate_id FROM screenings s
-     WHERE %(list_id)s::uuid IS NULL AND s.org_id = current_org() AND s.position_id = %(position_id)s
-    UNION
-    SELECT i.candidate_id FROM run_items i JOIN runs r ON r.id = i.run_id
-      JOIN position_versions v ON v.id = r.version_id
-     WHERE %(list_id)s::uuid IS NULL AND i.org_id = current_org() AND v.position_id = %(position_id)s
-       AND r.kind = 'screening'
+WITH page AS MATERIALIZED (
+    SELECT t.*, array_position(ARRAY['GO', 'MAYBE', 'NO GO'], t.standing) AS rank
+      FROM standings(%(position_id)s, %(list_id)s) t
+     WHERE %(standings)s::text[] IS NULL OR t.standing = ANY(%(standings)s)
+     ORDER BY rank NULLS LAST, t.score DESC NULLS LAST, t.extras_met DESC NULLS LAST, t.candidate_id
+     LIMIT %(limit)s OFFSET %(offset)s
 )
 SELECT c.id AS candidate_id, c.full_name, c.title, c.company, c.location, c.email, c.profile_url,
        s.id AS screening_id, s.verdict AS model_verdict, s.score, s.summary, s.reasons, v.number AS version_number,
        s.created_at AS screened_at, o.id AS override_id, o.verdict AS override_verdict, o.reason AS override_reason,
-       ou.name AS override_by, e.met AS extras_met, e.asked AS extras_asked, e.tags AS extras_tags,
-       i.run_id, i.state AS item_state, i.reason AS item_reason,
-       coalesce(o.verdict, s.verdict,
-                CASE WHEN i.state IN ('failed', 'refused', 'skipped', 'unknown') THEN i.state
-                     WHEN i.state IN ('waiting', 'claimed', 'sent') THEN 'waiting' ELSE 'none' END) AS standing
-  FROM scope a
-  JOIN candidates c ON c.id = a.candidate_id
-  LEFT JOIN LATERAL (SELECT s.* FROM screenings s
-                      WHERE s.position_id = %(position_id)s AND s.candidate_id = a.candidate_id
-                      ORDER BY s.id DESC LIMIT 1) s ON true
+       u.name AS override_by, e.met AS extras_met, e.asked AS extras_asked, e.tags AS extras_tags,
+       i.run_id, i.state AS item_state, i.reason AS item_reason, t.standing
+  FROM page t
+  JOIN candidates c ON c.id = t.candidate_id
+  LEFT JOIN screenings s ON s.id = t.screening_id
   LEFT JOIN position_versions v ON v.id = s.version_id
   LEFT JOIN screening_extras e ON e.screening_id = s.id
-  LEFT JOIN LATERAL (SELECT o.* FROM overrides o
-                      WHERE o.screening_id = s.id AND o.undone_at IS NULL ORDER BY o.id DESC LIMIT 1) o ON true
-  LEFT JOIN users ou ON ou.id = o.user_id
-  LEFT JOIN LATERAL (SELECT i.run_id, i.state, i.reason FROM run_items i JOIN runs r ON r.id = i.run_id
-                      JOIN position_versions p ON p.id = r.version_id
-                      WHERE s.id IS NULL AND i.candidate_id = a.candidate_id AND p.position_id = %(position_id)s
-                      ORDER BY i.id DESC LIMIT 1) i ON true
- WHERE %(standings)s::text[] IS NULL OR coalesce(o.verdict, s.verdict,
-                CASE WHEN i.state IN ('failed', 'refused', 'skipped', 'unknown') THEN i.state
-                     WHEN i.state IN ('waiting', 'claimed', 'sent') THEN 'waiting' ELSE 'none' END) = ANY(%(standings)s)
- ORDER BY array_position(ARRAY['GO', 'MAYBE', 'NO GO'], coalesce(o.verdict, s.verdict)) NULLS LAST,
-          s.score DESC NULLS LAST, e.met DESC NULLS LAST, c.id
- LIMIT %(limit)s OFFSET %(offset)s
+  LEFT JOIN overrides o ON o.id = t.override_id
+  LEFT JOIN users u ON u.id = o.user_id
+  LEFT JOIN run_items i ON i.id = t.item_id
+ ORDER BY t.rank NULLS LAST, t.score DESC NULLS LAST, t.extras_met DESC NULLS LAST, t.candidate_id
 
 -- name: find_screening
 -- Everything one verdict is defended with.
