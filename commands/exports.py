@@ -34,5 +34,6 @@ def export(email: str, list_typed: str, position_typed: str | None, standings: t
         except OSError as error:
             raise BadInput(f"{output} cannot be written: {error.strerror}.") from error
         finally:
+            made.close()
             draft.unlink(missing_ok=True)
     return Reply({"file": str(output), "rows": made.people}, [f"{made.people:,} people written to {output}."])
