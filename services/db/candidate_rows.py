@@ -6,7 +6,7 @@ Everything that writes people goes through here, so that an imported and an enri
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Final
 
 from services.domain.candidate_words import candidate_vector
@@ -17,6 +17,7 @@ from services.domain.profiles import Profile, Role, School
 
 LONGEST_KEY: Final = 200
 
+_CANONICAL: Final = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 _DEFAULTS: Final[Mapping[type, tuple[tuple[str, object], ...]]] = {
     record: tuple((field.name, field.default) for field in fields(record)) for record in (Profile, Role, School)
 }
@@ -140,7 +141,7 @@ def _months_before(as_of: Month, months: int | None) -> int | None:
 
 def canonical_json(profile: Profile) -> str:
     """The profile as JSON text without what is unknown, keys sorted: equal profiles are equal texts."""
-    return json.dumps(profile_to_json(profile), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return _CANONICAL.encode(profile_to_json(profile))
 
 
 def profile_to_json(profile: Profile) -> dict[str, Any]:
@@ -158,7 +159,7 @@ def _known(record: object) -> Iterator[tuple[str, Any]]:
 def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return [_plain(entry) for entry in value]
-    if is_dataclass(value):
+    if type(value) in _DEFAULTS:
         return {name: _plain(inner) for name, inner in _known(value)}
     return value
 

@@ -138,7 +138,7 @@ class Staging:
 
     def group(self) -> None:
         """Once all chunks are staged: find the rows that are one person because they share an address."""
-        for statement in ("index_rows", "create_links", "analyze_links"):
+        for statement in ("index_rows", "analyze_rows", "create_links", "analyze_links"):
             self.run(statement)
         while self.run("join_people"):
             self.run("shorten_paths")
@@ -149,9 +149,11 @@ class Staging:
         self.tx.execute(Q["lock_people"])
         self.run("place_rows", first=first, end=end)
         self.run("note_possible_duplicates", first=first, end=end, import_id=self.import_id)
-        for statement in ("list_heads", "analyze_heads", "settle_repeats", "settle_new"):
+        for statement in ("list_heads", "analyze_places", "analyze_heads", "settle_repeats", "settle_new"):
             self.run(statement)
         self.fold_people(fold)
+        # Without a fresh look the planner believes that no outcome was decided, and joins row by row.
+        self.run("analyze_heads")
         for statement in (
             *("insert_candidates", "update_candidates", "write_profiles"),
             *("append_aliases", "append_emails"),

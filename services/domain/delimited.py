@@ -62,9 +62,9 @@ def find_dialect(file: BinaryIO) -> Dialect:
     encoding = find_encoding(file)
     lines = _first_lines(file, encoding)
     start = find_header_line(lines)
-    if start is None:
+    first = next((line for line in lines if line.strip()), "").lstrip("\ufeff \t")
+    if start is None or not first:
         raise BadInput("This file is empty.")
-    first = next(line for line in lines if line.strip()).lstrip("\ufeff \t")
     for opening, kind in _OTHER_TEXT:
         if first.startswith(opening):
             raise BadInput(f"This file is {kind}, not a CSV file.")
@@ -145,7 +145,9 @@ def _likeliest_separator(header: str) -> str:
 
 def _headers(file: BinaryIO, encoding: str, separator: str, start: int) -> tuple[str, ...]:
     records = _records(file, encoding, separator, start)
-    headers = next(records)
+    headers = next(records, [])
+    if not any(header.strip() for header in headers):
+        raise BadInput("The names of the columns are missing: the line that should hold them is blank.")
     if any("\0" in header for header in headers):
         raise BadInput("This is not a text file: its first row holds NUL bytes.")
     if any(isinstance(read_profile_url(header), ProfileUrl) for header in headers):

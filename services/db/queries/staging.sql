@@ -25,6 +25,9 @@ COPY {rows} (row_number, url, urls, emails, extra, sources, full_name, first_nam
 -- name: index_rows
 ALTER TABLE {rows} ADD PRIMARY KEY (row_number)
 
+-- name: analyze_rows
+ANALYZE {rows} (row_number, url)
+
 -- name: create_links
 -- Every address of every row, each row still a person of its own.
 CREATE UNLOGGED TABLE {links} AS
@@ -96,6 +99,9 @@ ON CONFLICT DO NOTHING
 INSERT INTO {heads} (head, candidate_id, rows, content_row)
 SELECT head, candidate_id, count(*), CASE WHEN count(*) = 1 THEN min(row_number) END
   FROM {places} GROUP BY head, candidate_id
+
+-- name: analyze_places
+ANALYZE {places}
 
 -- name: analyze_heads
 ANALYZE {heads}
