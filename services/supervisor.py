@@ -32,7 +32,8 @@ from services.settings import PROVIDERS, Settings, load_settings
 from services.wiring import database_urls, embedded_postgres
 
 ROOT = Path(__file__).resolve().parent.parent
-READY_SECONDS = 60
+# The first start compresses every script of the pages, which a busy machine may need minutes for.
+READY_SECONDS = 240
 STOP_SECONDS = 15
 CHECK_SECONDS = 0.5
 RESTART_PAUSE_SECONDS = 1.0
