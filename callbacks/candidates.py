@@ -192,7 +192,7 @@ def describe(view_text: str | None, _refresh: int | None, _came_back: object) ->
         chips(view, names),
         nobody(view, by_text) if found.total == 0 else None,
         found.total > 0,
-        "/exports/new?" + urlencode({"view": view_text}),
+        "/exports/candidates.csv?" + urlencode({"view": view_text}),
     )
 
 
