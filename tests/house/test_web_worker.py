@@ -36,7 +36,11 @@ def test_web_worker_imports_nothing_it_may_never_need(tmp_path: Path) -> None:
         "create_app(load_settings()).server.test_client().get('/login');"
         f"print([name for name in {HEAVY!r} if name in sys.modules])"
     )
-    environment = {"PATH": "/usr/bin:/bin", "SOURCINGX_HOME": str(tmp_path), "DATABASE_URL": "postgresql://127.0.0.1:1/x"}
+    environment = {
+        "PATH": "/usr/bin:/bin",
+        "SOURCINGX_HOME": str(tmp_path),
+        "DATABASE_URL": "postgresql://127.0.0.1:1/x",
+    }
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
     )

@@ -201,8 +201,9 @@ BEGIN
         'redeem_link(bytea, text, text)', 'create_organization(text, boolean)', 'find_organization(text)',
         'create_user(uuid, text, text, text, boolean, text)', 'active_user(text)']
     LOOP
-        EXECUTE format('ALTER FUNCTION %s OWNER TO sourcingx_definer', door);
+        -- In this order: once a function is handed over, its rights are no longer ours to change.
         EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', door);
         EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO sourcingx_engine', door);
+        EXECUTE format('ALTER FUNCTION %s OWNER TO sourcingx_definer', door);
     END LOOP;
 END $$;

@@ -123,6 +123,6 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public AS $$
     )
     SELECT stored_as FROM stale WHERE stored_as IS NOT NULL
 $$;
-ALTER FUNCTION discard_stale_imports(timestamptz) OWNER TO sourcingx_definer;
 REVOKE ALL ON FUNCTION discard_stale_imports(timestamptz) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION discard_stale_imports(timestamptz) TO sourcingx_engine;
+ALTER FUNCTION discard_stale_imports(timestamptz) OWNER TO sourcingx_definer;

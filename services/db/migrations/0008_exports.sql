@@ -33,15 +33,15 @@ CREATE FUNCTION starter_of_run(wanted uuid) RETURNS text
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
     SELECT u.email FROM runs r JOIN users u ON u.id = r.user_id WHERE r.id = wanted
 $$;
-ALTER FUNCTION starter_of_run(uuid) OWNER TO sourcingx_definer;
 REVOKE ALL ON FUNCTION starter_of_run(uuid) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION starter_of_run(uuid) TO sourcingx_engine;
+ALTER FUNCTION starter_of_run(uuid) OWNER TO sourcingx_definer;
 
 -- For commands about the whole installation.
 CREATE FUNCTION all_organizations() RETURNS TABLE (id uuid, name text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
     SELECT o.id, o.name FROM organizations o ORDER BY o.name
 $$;
-ALTER FUNCTION all_organizations() OWNER TO sourcingx_definer;
 REVOKE ALL ON FUNCTION all_organizations() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION all_organizations() TO sourcingx_engine;
+ALTER FUNCTION all_organizations() OWNER TO sourcingx_definer;
