@@ -34,7 +34,7 @@ from services.settings import Settings
 from services.simulators import serve
 from services.wiring import Services, build, embedded_postgres
 
-SIZES = tuple(int(size) for size in os.environ.get("SIZES", "1000").split(","))
+SIZES = (1_000, 10_000)
 IN_FLIGHT = 64
 MOST_CPU_MS = 3.0
 LEAST_SPEED = 0.6

@@ -121,6 +121,7 @@ class Driver:
                 await self.turn()
             await self.land()
             ending, message = self.ending, self.message
+            log.info("run.rests", run_id=str(self.order.run_id), ending=ending, reason=message)
             return await self.insist(lambda: self.claims.finish(ending, message))
         finally:
             doomed = [*helpers, *self.flying.values(), *([self.claiming] if self.claiming else [])]
