@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from random import Random
 from typing import Any, TypeVar
+from uuid import UUID
 
 import structlog
 
@@ -100,7 +101,8 @@ class Driver:
         self.changed = asyncio.Event()
         self.journal = Journal(wheel, kind, self.order, self.hear, self.checkpoints)
         self.ready: deque[PlannedCall] = deque()
-        self.flying: dict[int, asyncio.Task[None]] = {}
+        # By intent, not by item: an item's next call may begin before the task of its last one has ended.
+        self.flying: dict[UUID, tuple[int, asyncio.Task[None]]] = {}
         self.boarding: set[asyncio.Task[Any]] = set()
         self.claiming: asyncio.Task[None] | None = None
         self.calls_per_second: float | None = None
@@ -124,7 +126,11 @@ class Driver:
             log.info("run.rests", run_id=str(self.order.run_id), ending=ending, reason=message)
             return await self.insist(lambda: self.claims.finish(ending, message))
         finally:
-            doomed = [*helpers, *self.flying.values(), *([self.claiming] if self.claiming else [])]
+            doomed = [
+                *helpers,
+                *(task for _, task in self.flying.values()),
+                *([self.claiming] if self.claiming else []),
+            ]
             for task in doomed:
                 task.cancel()
             await asyncio.gather(*doomed, return_exceptions=True)
@@ -215,11 +221,16 @@ class Driver:
                     self.end(Ending.BUDGET, OUT_OF_BUDGET)
                 return
             self.ready.popleft()
-            self.flying[call.prepared.item.item_id] = asyncio.create_task(self.guarded(self.fly(call)))
+            task = asyncio.create_task(self.guarded(self.fly(call)))
+            self.flying[call.intent_id] = (call.prepared.item.item_id, task)
 
     async def claim(self, batch: int) -> None:
         """Fill the row of ready calls; when there is nothing to claim, look whether anything is left at all."""
-        known = [*self.flying, *(call.prepared.item.item_id for call in self.ready)] if self.is_forgetful else None
+        known = (
+            [*(item for item, _ in self.flying.values()), *(call.prepared.item.item_id for call in self.ready)]
+            if self.is_forgetful
+            else None
+        )
         is_suspect = self.suspects > 0
         try:
             claimed = await asyncio.to_thread(self.claims.take, batch, known, suspect=is_suspect)
@@ -272,7 +283,7 @@ class Driver:
                 cost = self.note(call, ruling)
         finally:
             self.purse.settle(call.prepared.reserved_usd, cost)
-            del self.flying[call.prepared.item.item_id]
+            del self.flying[call.intent_id]
             self.changed.set()
 
     async def make(self, call: PlannedCall) -> Ruling | None:
