@@ -18,8 +18,9 @@ from services.db.pool import Database
 from services.domain.actors import Actor
 from services.domain.runs import ItemState, RunProgress, RunState, StartedRun
 from services.runs.driver import Driver, DriveSettings
+from services.runs.journal import Journal
 from services.runs.orders import Runs
-from services.runs.outcomes import RetryPolicy
+from services.runs.outcomes import RetryPolicy, Ruling
 from services.runs.wheel import WheelLost, take_wheel
 from tests.faults.check import check_run, every_call_was_recorded_first
 from tests.faults.rig import (
@@ -112,6 +113,20 @@ def test_every_call_is_recorded_before_it_arrives(bench: Bench) -> None:
 
     bench.drive(run.drive_id)
     assert missing == [] and len(seen) >= 39
+
+
+def test_the_second_call_of_an_item_may_begin_before_its_first_is_put_away(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def settle_and_dawdle(journal: Journal, ruling: Ruling) -> None:
+        await settle(journal, ruling)
+        await asyncio.sleep(0.05)
+
+    settle = Journal.settle
+    monkeypatch.setattr(Journal, "settle", settle_and_dawdle)
+    run = bench.order(30)
+    assert bench.drive(run.drive_id, two_calls=True) is RunState.SUCCEEDED
+    assert len(bench.shop.charged) == 60 and bench.complaints(run) == ()
 
 
 def test_two_calls_an_item_are_two_charges_and_one_result(bench: Bench) -> None:
