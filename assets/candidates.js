@@ -10,6 +10,7 @@
   let hooked = null;
   let askedAt = 0;
   let hasChosenAll = false;
+  let isTypingOn = false;
 
   function same() {
     return window.dash_clientside.no_update;
@@ -61,11 +62,13 @@
   }
 
   function shownSort(api) {
-    const state = api.getColumnState().find((column) => column.sort);
+    /* A grid that is just being left has no columns any more. */
+    const state = (api.getColumnState() || []).find((column) => column.sort);
     return state ? { colId: state.colId, sort: state.sort } : { colId: "name", sort: "asc" };
   }
 
   function sortChanged(event) {
+    isTypingOn = false;
     const { colId, sort } = shownSort(event.api);
     const parts = new URLSearchParams(shownView || "");
     parts.delete("sort");
@@ -100,6 +103,12 @@
     }
   }
 
+  function withoutText(view) {
+    const parts = new URLSearchParams(view);
+    parts.delete("q");
+    return parts.toString();
+  }
+
   function currentView(data) {
     const parts = new URLSearchParams(data || "");
     OWN.forEach((name) => parts.delete(name));
@@ -132,11 +141,15 @@
       const next = currentView(data);
       const isFirst = shownView === null || !hooked || hooked.isDestroyed();
       const isOther = next !== shownView;
+      /* A text that grows while it is typed is one step back, not one for each pause. */
+      const isText = isOther && !isFirst && withoutText(next) === withoutText(shownView);
+      const asNewEntry = !(isText && isTypingOn);
+      isTypingOn = isText || (isTypingOn && !isOther);
       shownView = next;
       if (isFirst) {
         write(address(next, ownParts()), false);
       } else if (isOther) {
-        write(address(next, { ...ownParts(), row: null }), true);
+        write(address(next, { ...ownParts(), row: null }), asNewEntry);
       }
       const api = gridApi();
       if (api) {
@@ -212,6 +225,7 @@
 
   window.addEventListener("popstate", () => {
     if (isHere() && document.getElementById(GRID)) {
+      isTypingOn = false;
       shownView = currentView(location.search);
       set("candidates-came-back", { data: { search: location.search, at: String(Date.now()) } });
     }

@@ -23,7 +23,7 @@ def layout(sort: str = "", **_query: str) -> Component:
             page_header(
                 "Candidates",
                 actions=[
-                    html.A("Export", id=ids.CANDIDATES_EXPORT, href="/exports/new", className="btn btn-quiet"),
+                    html.A("Export", id=ids.CANDIDATES_EXPORT, href="/exports/candidates.csv?view=", className="btn btn-quiet"),
                     html.Button("Refresh", id=ids.CANDIDATES_REFRESH, className="btn btn-quiet", type="button"),
                     dcc.Link("Import people", href="/imports", className="btn btn-primary"),
                 ],
@@ -57,15 +57,14 @@ def search_box() -> Component:
     return html.Div(
         [
             html.Label("Search the whole profile", htmlFor=ids.CANDIDATES_TEXT, className="visually-hidden"),
-            dcc.Input(
+            dbc.Input(
                 id=ids.CANDIDATES_TEXT,
                 type="search",
-                className="form-control search-box",
+                className="search-box",
                 placeholder='Search whole profiles: python AND (django OR flask) -junior "team lead" engin*',
                 debounce=TYPING_PAUSE_SECONDS,
-                maxLength=LONGEST_QUERY + 1,
-                autoComplete="off",
-                spellCheck=False,
+                maxlength=LONGEST_QUERY + 1,
+                autocomplete="off",
             ),
             html.Div(id=ids.CANDIDATES_TEXT_PROBLEM, className="text-problem", role="alert"),
         ],
@@ -117,14 +116,13 @@ def labelled(label: str, field_id: str, field: Component) -> Component:
 
 
 def text_filter(label: str, field_id: str, placeholder: str) -> Component:
-    field = dcc.Input(
+    field = dbc.Input(
         id=field_id,
         type="text",
-        className="form-control",
         placeholder=placeholder,
         debounce=TYPING_PAUSE_SECONDS,
-        maxLength=LONGEST_WORDS,
-        autoComplete="off",
+        maxlength=LONGEST_WORDS,
+        autocomplete="off",
     )
     return labelled(label, field_id, field)
 
@@ -141,27 +139,25 @@ def range_filter(label: str, lowest: Component, highest: Component) -> Component
 
 
 def number_input(field_id: str, label: str) -> Component:
-    return dcc.Input(
+    return dbc.Input(
         id=field_id,
         type="number",
         min=0,
         max=99,
         step=1,
-        className="form-control",
         placeholder=label,
         debounce=TYPING_PAUSE_SECONDS,
     )
 
 
 def day_input(field_id: str, example: str) -> Component:
-    return dcc.Input(
+    return dbc.Input(
         id=field_id,
         type="text",
-        className="form-control",
         placeholder=example,
-        maxLength=10,
+        maxlength=10,
         debounce=True,
-        autoComplete="off",
+        autocomplete="off",
     )
 
 
@@ -170,14 +166,13 @@ def bulk_bar() -> Component:
         [
             html.Span(id=ids.CANDIDATES_BULK_WORDS, role="status"),
             html.Label("List", htmlFor=ids.CANDIDATES_LIST_NAME, className="visually-hidden"),
-            dcc.Input(
+            dbc.Input(
                 id=ids.CANDIDATES_LIST_NAME,
                 type="text",
-                className="form-control",
                 placeholder="A list, or a new name",
                 list=ids.CANDIDATES_LIST_NAMES,
-                maxLength=120,
-                autoComplete="off",
+                maxlength=120,
+                autocomplete="off",
             ),
             html.Datalist(id=ids.CANDIDATES_LIST_NAMES),
             html.Button("Add to list", id=ids.CANDIDATES_ADD, className="btn btn-primary", type="button"),

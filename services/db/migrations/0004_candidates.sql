@@ -192,7 +192,7 @@ BEGIN
         col := CASE sort WHEN 'added' THEN 'c.created_at' ELSE 'c.updated_at' END;
         kind := 'timestamptz';
         known := 'true';
-        blank := 'false';
+        blank := col || ' IS NULL';
     ELSE
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('no sort named %s', sort);
     END IF;
@@ -230,7 +230,7 @@ BEGIN
 END $$;
 
 -- Where a walk goes on after an anchor: first the rows that have a value, then those that have none. Null
--- where there is nothing (more) to walk. An anchor replaces the bound that lies behind it: given both,
+-- where there is nothing (more) to walk: everybody has a time. An anchor replaces the bound that lies behind it: given both,
 -- PostgreSQL would start at the earlier one and pass over everything in between.
 CREATE FUNCTION walk_bounds(sort text, about jsonb, descending boolean, anchor search_anchors,
                             OUT known text, OUT blank text)
@@ -249,7 +249,7 @@ BEGIN
             CASE WHEN NOT begins THEN
                 format('(%s, c.id) %s (%L::%s, %L::bigint)', s.col, beyond, anchor.key, s.kind, anchor.id) END);
     END IF;
-    IF s.blank <> 'false' THEN
+    IF s.kind <> 'timestamptz' THEN
         blank := concat_ws(' AND ', scope, s.blank, CASE WHEN NOT begins AND anchor.key IS NULL THEN
             format('c.id %s %L::bigint', beyond, anchor.id) END);
     END IF;
@@ -377,17 +377,19 @@ END $$;
 -- The doors --------------------------------------------------------------------------------------------
 
 -- One block of ids in order. `total` is exact or the planner's expectation; count_candidates says better.
+-- Results of up to `always_sorted` people are never walked.
 CREATE FUNCTION search_candidates(filters jsonb, sort text, descending boolean, first bigint, size int,
+                                  always_sorted int DEFAULT 2000,
                                   OUT ids bigint[], OUT total bigint, OUT total_is_exact boolean)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public
 SET max_parallel_workers_per_gather = 0 AS $$
 DECLARE
-    always_sorted constant int := 2000;
     never_sorted constant int := 100000;
     walked_at_once constant int := 30000;
     reach constant int := 1000;
     c record;
     expected bigint;
+    population bigint;
     search searches;
     anchor search_anchors;
     walked record;
@@ -398,7 +400,9 @@ BEGIN
     c := candidate_condition(filters);
     expected := expected_rows(c.everything);
     -- Sorting reads every match; walking reads population / matches * size rows. Take what reads less.
-    IF expected <= always_sorted OR expected::float * expected <= expected_rows(c.scope)::float * size THEN
+    population := CASE WHEN expected > always_sorted AND c.everything <> c.scope THEN expected_rows(c.scope)
+                       ELSE expected END;
+    IF expected <= always_sorted OR expected::float * expected <= population::float * size THEN
         SELECT b.ids, b.total, true INTO ids, total, total_is_exact
           FROM collect_block(c.everything, sort, descending, first, size, never_sorted) b;
         IF ids IS NOT NULL THEN
@@ -497,28 +501,28 @@ BEGIN
     RETURN true;
 END $$;
 
+-- Rights first: once a function is somebody else's, taking them away would only be a warning.
 DO $$
 DECLARE
     inner_function text;
     door text;
 BEGIN
     FOREACH inner_function IN ARRAY ARRAY[
-        'required_org()', 'candidate_condition(jsonb)', 'words_condition(text, tsquery, text[])', 'texts_of(jsonb)', 'newest_verdicts(uuid)',
-        'candidate_sort(text)', 'expected_rows(text)', 'nearest_anchor(bigint, bigint)',
+        'required_org()', 'candidate_condition(jsonb)', 'words_condition(text, tsquery, text[])',
+        'texts_of(jsonb)', 'newest_verdicts(uuid)', 'candidate_sort(text)', 'expected_rows(text)', 'nearest_anchor(bigint, bigint)',
         'collect_block(text, text, boolean, bigint, int, bigint)',
         'walk_bounds(text, jsonb, boolean, search_anchors)',
         'walk_block(text, jsonb, text, boolean, search_anchors, int, int, int)',
         'open_search(bytea, boolean)',
         'lay_anchors(text, jsonb, text, boolean, searches, search_anchors, bigint)'] LOOP
-        EXECUTE format('ALTER FUNCTION %s OWNER TO sourcingx_definer', inner_function);
         EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', inner_function);
+        EXECUTE format('ALTER FUNCTION %s OWNER TO sourcingx_definer', inner_function);
     END LOOP;
     FOREACH door IN ARRAY ARRAY[
-        'search_candidates(jsonb, text, boolean, bigint, int)', 'count_candidates(jsonb, int)',
+        'search_candidates(jsonb, text, boolean, bigint, int, int)', 'count_candidates(jsonb, int)',
         'matching_candidates(jsonb, text, boolean)', 'erase_candidate(bigint)'] LOOP
-        EXECUTE format('ALTER FUNCTION %s OWNER TO sourcingx_definer', door);
         EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', door);
         EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO sourcingx_app', door);
+        EXECUTE format('ALTER FUNCTION %s OWNER TO sourcingx_definer', door);
     END LOOP;
 END $$;
-GRANT EXECUTE ON FUNCTION newest_verdicts(uuid) TO sourcingx_app;
