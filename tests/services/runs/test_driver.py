@@ -120,10 +120,11 @@ def test_the_second_call_of_an_item_may_begin_before_its_first_is_put_away(
 ) -> None:
     async def settle_and_dawdle(journal: Journal, ruling: Ruling) -> None:
         await settle(journal, ruling)
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(0.3)
 
     settle = Journal.settle
     monkeypatch.setattr(Journal, "settle", settle_and_dawdle)
+    monkeypatch.setattr("services.runs.driver.LOOK_AGAIN_SECONDS", 0.01)
     run = bench.order(10)
     assert bench.drive(run.drive_id, two_calls=True, most=30) is RunState.SUCCEEDED
     assert len(bench.shop.charged) == 20 and bench.complaints(run) == ()
