@@ -120,14 +120,14 @@ def test_the_second_call_of_an_item_may_begin_before_its_first_is_put_away(
 ) -> None:
     async def settle_and_dawdle(journal: Journal, ruling: Ruling) -> None:
         await settle(journal, ruling)
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(0.1)
 
     settle = Journal.settle
     monkeypatch.setattr(Journal, "settle", settle_and_dawdle)
     monkeypatch.setattr("services.runs.driver.LOOK_AGAIN_SECONDS", 0.01)
-    run = bench.order(10)
-    assert bench.drive(run.drive_id, two_calls=True, most=30) is RunState.SUCCEEDED
-    assert len(bench.shop.charged) == 20 and bench.complaints(run) == ()
+    run = bench.order(60)
+    assert bench.drive(run.drive_id, two_calls=True, most=24) is RunState.SUCCEEDED
+    assert len(bench.shop.charged) == 120 and bench.complaints(run) == ()
 
 
 def test_two_calls_an_item_are_two_charges_and_one_result(bench: Bench) -> None:
