@@ -232,9 +232,11 @@ def order_form(default_cap: Decimal | None) -> Component:
 def quote_words(quote: Quote) -> list[Component | str | None]:
     estimate = quote.estimate
     measured = "measured on your latest calls" if quote.is_measured else "an estimate; your first run will measure it"
+    price = show_usd(estimate.cost)
+    about = price if price.startswith("under") else f"about {price}"
     already = f"{quote.already_screened:,} of {quote.people:,} have a verdict for version {quote.version_number}. "
     return [
-        html.Strong(f"{quote.to_screen:,} people · at most {estimate.calls:,} calls · about {show_usd(estimate.cost)}"),
+        html.Strong(f"{quote.to_screen:,} people · at most {estimate.calls:,} calls · {about}"),
         html.Span(
             f" with {quote.model}, {measured}. {already if quote.already_screened else ''}", className="text-secondary"
         ),
@@ -304,7 +306,7 @@ def result_row(row: Row, is_open: bool) -> Component:
         ),
     ]
     if row.screening_id is None:
-        target = f"/runs/{row.run_id}" if row.run_id else f"/candidates?open={row.candidate_id}"
+        target = f"/runs/{row.run_id}" if row.run_id else f"/candidates?person={row.candidate_id}"
         return html.Li(dcc.Link(face, href=target, className="result-row"))
     return html.Li(
         html.Button(
@@ -394,7 +396,7 @@ def card_head(verdict: Verdict, standing: str) -> Component:
                     html.Div(f"{verdict.candidate_title or '–'} · {verdict.company or '–'}", dir="auto"),
                     html.Div(
                         [
-                            dcc.Link("Open person", href=f"/candidates?open={verdict.candidate_id}"),
+                            dcc.Link("Open person", href=f"/candidates?person={verdict.candidate_id}"),
                             " · ",
                             html.A("LinkedIn", href=verdict.profile_url, target="_blank", rel="noopener noreferrer"),
                         ],
