@@ -34,7 +34,8 @@ def show_positions(shown: dict[str, Any]) -> Component:
 def open_position(wanted: dict[str, str], saved: str | None) -> tuple[Any, ...]:
     """Fill the form from the position in the address; a new one starts empty, a saved one shows its latest version."""
     if wanted["position_id"] == "new":
-        return None, position_head("", None, None, True), None, None, None, None, None, "–"
+        # The form is empty already, and whoever types quickly must not lose a word to this answer.
+        return None, position_head("", None, None, True), *(no_update,) * 5, "–"
     position = current().positions.open(
         actor(),
         parse_id(wanted["position_id"]),
