@@ -23,7 +23,12 @@ def layout(sort: str = "", **_query: str) -> Component:
             page_header(
                 "Candidates",
                 actions=[
-                    html.A("Export", id=ids.CANDIDATES_EXPORT, href="/exports/candidates.csv?view=", className="btn btn-quiet"),
+                    html.A(
+                        "Export",
+                        id=ids.CANDIDATES_EXPORT,
+                        href="/exports/candidates.csv?view=",
+                        className="btn btn-quiet",
+                    ),
                     html.Button("Refresh", id=ids.CANDIDATES_REFRESH, className="btn btn-quiet", type="button"),
                     dcc.Link("Import people", href="/imports", className="btn btn-primary"),
                 ],

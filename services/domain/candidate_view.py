@@ -198,9 +198,7 @@ class _Reader:
     def texts(self, name: str) -> tuple[str, ...]:
         found = tuple(dict.fromkeys(value for value in self.values.get(name, []) if value))
         if len(found) > MOST_VALUES or any(len(value) > LONGEST_WORDS for value in found):
-            self.notices.append(
-                f"“{name}” takes {MOST_VALUES} values of {LONGEST_WORDS} characters; the rest was cut."
-            )
+            self.notices.append(f"“{name}” takes {MOST_VALUES} values of {LONGEST_WORDS} characters; the rest was cut.")
         return tuple(dict.fromkeys(value[:LONGEST_WORDS] for value in found))[:MOST_VALUES]
 
     def choices(self, name: str, allowed: tuple[T, ...]) -> tuple[T, ...]:
