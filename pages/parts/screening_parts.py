@@ -379,8 +379,8 @@ def verdict_card(
             html.Ul([html.Li(reason, dir="auto") for reason in verdict.reasons], className="reasons")
             if verdict.reasons
             else None,
-            *outcome_groups(verdict.outcomes),
-            *outcome_groups(verdict.extras_outcomes or []),
+            *outcome_groups(verdict.outcomes, facts_in(verdict.sent_text)),
+            *outcome_groups(verdict.extras_outcomes or [], facts_in(verdict.sent_text)),
             record(verdict),
         ],
         className="block verdict-card",
@@ -470,17 +470,23 @@ def override_history(overrides: Sequence[Override]) -> Component | None:
     )
 
 
-def outcome_groups(outcomes: Sequence[Mapping[str, Any]]) -> list[Component]:
+def facts_in(sent_text: str) -> dict[str, str]:
+    """The computed lines of what was sent, by the id that evidence names."""
+    lines = (line.partition("] ") for line in sent_text.splitlines() if line.startswith("[fact."))
+    return {name.removeprefix("["): words for name, _, words in lines}
+
+
+def outcome_groups(outcomes: Sequence[Mapping[str, Any]], facts: Mapping[str, str]) -> list[Component]:
     groups = []
     for kind, words in KIND_WORDS.items():
         members = [outcome for outcome in outcomes if outcome.get("kind") == kind]
         if members:
             groups.append(html.H3(words, className="h6 mt-3"))
-            groups.append(html.Ul([outcome_item(kind, outcome) for outcome in members], className="outcomes"))
+            groups.append(html.Ul([outcome_item(kind, outcome, facts) for outcome in members], className="outcomes"))
     return groups
 
 
-def outcome_item(kind: str, outcome: Mapping[str, Any]) -> Component:
+def outcome_item(kind: str, outcome: Mapping[str, Any], facts: Mapping[str, str]) -> Component:
     status = str(outcome["status"])
     is_good = status == ("not_met" if kind == "exclude" else "met")
     tone = "chip-unsure" if status == "not_shown" else "chip-good" if is_good else "chip-bad"
@@ -488,7 +494,7 @@ def outcome_item(kind: str, outcome: Mapping[str, Any]) -> Component:
         tone = ""
     evidence = [
         html.Blockquote(
-            piece["quote"],
+            facts.get(piece["quote"].strip("[] "), piece["quote"]) if piece["source"] == "fact" else piece["quote"],
             className="evidence" if piece["source"] != "nowhere" else "evidence evidence-missing",
             title="Found in what was sent"
             if piece["source"] != "nowhere"
