@@ -192,9 +192,7 @@ class EmbeddedPostgres:
         finally:
             password_file.unlink()
         if finished.returncode != 0:
-            raise EmbeddedDatabaseError(
-                f"PostgreSQL could not prepare {self.data}: {finished.stderr.strip()[-400:]}"
-            )
+            raise EmbeddedDatabaseError(f"PostgreSQL could not prepare {self.data}: {finished.stderr.strip()[-400:]}")
         self.write_access(access)
         return access
 
@@ -207,9 +205,7 @@ class EmbeddedPostgres:
     def start(self, access: Access) -> Access:
         """Start the server in a session of its own and wait until it answers; a taken port is changed."""
         if port_is_taken(access.port):
-            access = Access(
-                free_port(), access.superuser_password, access.owner_password, access.login_password
-            )
+            access = Access(free_port(), access.superuser_password, access.owner_password, access.login_password)
             self.write_access(access)
         settings = dict(SERVER_SETTINGS)
         if not self.durable:
@@ -252,9 +248,7 @@ class EmbeddedPostgres:
                 )
             if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone():
                 connection.execute(
-                    sql.SQL("CREATE DATABASE {} OWNER {}").format(
-                        sql.Identifier(DATABASE), sql.Identifier(OWNER)
-                    )
+                    sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(DATABASE), sql.Identifier(OWNER))
                 )
         # The wheel's pgvector is not a trusted extension, so the owner could not create it.
         vector_url = access.url(SUPERUSER, access.superuser_password, DATABASE)

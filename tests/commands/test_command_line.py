@@ -283,11 +283,15 @@ def test_a_killed_drive_is_replaced_while_the_command_waits(
             *("screen", "--user", RITA, "--list", "Spring", "--position", position["position_id"]),
             *("--everybody", "--wait", "--json"),
         )
-        wait_until(lambda: len(simulators.ledger("openai")) > 0 or waiting.poll() is not None, 60)
-        [drive] = drives_of(line)
-        os.kill(drive, signal.SIGKILL)
-        simulators.faults(clear=True)
-        output, errors = waiting.communicate(timeout=100)
+        try:
+            wait_until(lambda: len(simulators.ledger("openai")) > 0 or waiting.poll() is not None, 60)
+            [drive] = drives_of(line)
+            os.kill(drive, signal.SIGKILL)
+            simulators.faults(clear=True)
+            output, errors = waiting.communicate(timeout=60)
+        finally:
+            waiting.kill()
+            waiting.communicate()
     result = Finished(waiting.returncode, output, errors)
     assert result.code == 0, errors
     assert (result.object["status"], result.object["items"]) == ("succeeded", 20)
