@@ -177,13 +177,25 @@ def test_a_deleted_person_leaves_nothing_but_the_count(
     person_id = insert_person(superuser, team.org_id, CAREER, "mira-quill")
     candidates.put_on_list(team.recruiter, "L", [person_id])
     screened(superuser, team, person_id, "done")
+    superuser.execute(
+        "INSERT INTO screening_extras (screening_id, org_id, met, asked, tags, outcomes, raw_answer, prompt_hash)"
+        " SELECT id, org_id, 1, 1, '{Kafka}', '[]', '', '\\x' FROM screenings;"
+        'UPDATE run_items SET carried = \'{"text": "what was sent about the person"}\''
+    )
     assert [found.verdict for found in candidates.person(team.manager, person_id).screenings] == ["GO"]
     candidates.delete(team.manager, person_id)
     with pytest.raises(NotFound):
         candidates.person(team.manager, person_id)
-    for table in ("candidates", "candidate_profiles", "list_members", "screenings", "screening_texts"):
+    for table in (
+        "candidates",
+        "candidate_profiles",
+        "list_members",
+        "screenings",
+        "screening_texts",
+        "screening_extras",
+    ):
         assert superuser.execute(f"SELECT count(*) FROM {table}".encode()).fetchone() == (0,), table
-    assert superuser.execute("SELECT candidate_id, state FROM run_items").fetchall() == [(None, "done")]
+    assert superuser.execute("SELECT candidate_id, state, carried FROM run_items").fetchall() == [(None, "done", None)]
     assert superuser.execute("SELECT action, object FROM audit_events").fetchall() == [
         ("candidate erased", str(person_id))
     ]

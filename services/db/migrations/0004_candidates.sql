@@ -492,11 +492,14 @@ BEGIN
     END IF;
     DELETE FROM overrides o USING screenings s
      WHERE o.screening_id = s.id AND s.org_id = org AND s.candidate_id = wanted;
+    DELETE FROM screening_extras e USING screenings s
+     WHERE e.screening_id = s.id AND s.org_id = org AND s.candidate_id = wanted;
     WITH gone AS (DELETE FROM screenings s WHERE s.org_id = org AND s.candidate_id = wanted RETURNING s.text_sha256)
     SELECT array_agg(DISTINCT text_sha256) INTO texts FROM gone;
     DELETE FROM screening_texts t WHERE t.org_id = org AND t.sha256 = ANY (texts)
        AND NOT EXISTS (SELECT FROM screenings s WHERE s.org_id = org AND s.text_sha256 = t.sha256);
-    UPDATE run_items i SET candidate_id = NULL, reason = '' WHERE i.org_id = org AND i.candidate_id = wanted;
+    UPDATE run_items i SET candidate_id = NULL, reason = '', carried = NULL
+     WHERE i.org_id = org AND i.candidate_id = wanted;
     DELETE FROM candidates c WHERE c.org_id = org AND c.id = wanted;
     RETURN true;
 END $$;
