@@ -6,6 +6,7 @@ from dash import dcc, html
 from dash.development.base_component import Component
 
 from pages import ids
+from pages.parts.position_parts import criteria_hint
 
 dash.register_page(__name__, path_template="/positions/<position_id>", title="Position")
 
@@ -66,11 +67,13 @@ def criteria_column() -> Component:
             html.Section(
                 [
                     html.H2("Criteria", className="card-title"),
-                    html.Div(id=ids.POSITION_CRITERIA, **{"aria-live": "polite"}),
+                    html.Div(criteria_hint(), id=ids.POSITION_CRITERIA, **{"aria-live": "polite"}),
                     html.Div(
                         [
                             html.Button("Save draft", id=ids.POSITION_SAVE, className="btn btn-secondary"),
-                            html.Button("Approve criteria", id=ids.POSITION_APPROVE, className="btn btn-primary"),
+                            html.Button(
+                                "Approve criteria", id=ids.POSITION_APPROVE, className="btn btn-primary", disabled=True
+                            ),
                         ],
                         className="form-actions",
                     ),
