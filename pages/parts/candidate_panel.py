@@ -9,7 +9,7 @@ from dash.development.base_component import Component
 
 from pages import ids
 from pages.parts.candidate_table import ENRICHMENT_WORDS
-from services.domain.dates import show_months
+from services.domain.dates import parse_month, show_month, show_months
 from services.domain.profiles import School
 
 
@@ -93,7 +93,8 @@ def section(title: str, content: list[Component]) -> Component | None:
 
 def job(timed: Any) -> Component:
     role = timed.job
-    dates = " – ".join(part for part in (role.start, "today" if timed.is_current else role.end) if part)
+    ended = "today" if timed.is_current else written_month(role.end)
+    dates = " – ".join(part for part in (written_month(role.start), ended) if part)
     lasted = show_months(timed.months) if timed.months is not None else "length unknown"
     return html.Div(
         [
@@ -104,6 +105,12 @@ def job(timed: Any) -> Component:
         ],
         className="entry",
     )
+
+
+def written_month(text: str) -> str:
+    """A date of a history as a month; what cannot be read stays as its source wrote it."""
+    month = parse_month(text)
+    return text if month is None else show_month(month)
 
 
 def tenures(person: Any) -> list[Component]:

@@ -234,9 +234,10 @@ def quote_words(quote: Quote) -> list[Component | str | None]:
     measured = "measured on your latest calls" if quote.is_measured else "an estimate; your first run will measure it"
     price = show_usd(estimate.cost)
     about = price if price.startswith("under") else f"about {price}"
+    people = "1 person" if quote.to_screen == 1 else f"{quote.to_screen:,} people"
     already = f"{quote.already_screened:,} of {quote.people:,} have a verdict for version {quote.version_number}. "
     return [
-        html.Strong(f"{quote.to_screen:,} people · at most {estimate.calls:,} calls · {about}"),
+        html.Strong(f"{people} · at most {estimate.calls:,} calls · {about}"),
         html.Span(
             f" with {quote.model}, {measured}. {already if quote.already_screened else ''}", className="text-secondary"
         ),
