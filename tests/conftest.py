@@ -6,4 +6,10 @@ from hypothesis import settings
 settings.register_profile("suite", deadline=None, print_blob=True)
 settings.load_profile("suite")
 
-pytest_plugins = ["tests.fixtures.postgres", "tests.fixtures.simulators", "tests.fixtures.app", "tests.fixtures.files"]
+pytest_plugins = [
+    "tests.fixtures.postgres",
+    "tests.fixtures.simulators",
+    "tests.fixtures.app",
+    "tests.fixtures.files",
+    "tests.fixtures.product",
+]
