@@ -36,7 +36,7 @@ from services.domain.profiles import Profile
 from services.domain.spreadsheets import BYTE_ORDER_MARK, safe_text
 from services.errors import BadInput, Conflict, NotFound
 
-ROWS_A_CHUNK: Final = 5000
+ROWS_A_CHUNK: Final = 1000
 SAMPLE_ROWS: Final = 100
 SHOWN_SAMPLES: Final = 3
 RECENT: Final = 20
@@ -103,7 +103,10 @@ class RowReader:
     org_number: int
     as_of: Month
 
-    def staged(self, row_number: int, cells: Sequence[str], person: ImportedPerson) -> StagedRow:
+    def staged(
+        self, row_number: int, cells: Sequence[str], person: ImportedPerson, *, is_known: bool = False
+    ) -> StagedRow:
+        """A row to be staged; what is known already gets no search words, which are the dearest part of it."""
         return StagedRow(
             row_number=row_number,
             url=person.url.url,
@@ -111,7 +114,7 @@ class RowReader:
             emails=person.emails,
             extra=self.unmapped(cells, person),
             sources={},
-            candidate=candidate_row(person.profile, self.org_number, self.as_of),
+            candidate=candidate_row(person.profile, self.org_number, self.as_of, with_words=not is_known),
         )
 
     def unmapped(self, cells: Sequence[str], person: ImportedPerson) -> dict[str, str]:
@@ -328,7 +331,7 @@ class Imports:
 
     def stage(self, staging: Staging, reader: RowReader, chunk: Sequence[tuple[int, list[str]]], tally: Tally) -> None:
         """Read one chunk of rows: people go to the staging table, the others to the rejected rows."""
-        people: list[StagedRow] = []
+        people: list[tuple[int, list[str], ImportedPerson]] = []
         rejects: list[Reject] = []
         for row_number, cells in chunk:
             tally.rows += 1
@@ -341,8 +344,12 @@ class Imports:
                 continue
             for note in read.notes:
                 tally.note(note, row_number)
-            people.append(reader.staged(row_number, cells, read))
-        staging.add(people)
+            people.append((row_number, cells, read))
+        known = staging.owned_urls(person.url.url for _, _, person in people)
+        staging.add(
+            reader.staged(row_number, cells, person, is_known=person.url.url in known)
+            for row_number, cells, person in people
+        )
         if rejects:
             db.insert_rejects(staging.tx, staging.import_id, rejects)
 

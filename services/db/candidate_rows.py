@@ -5,7 +5,7 @@ Everything that writes people goes through here, so that an imported and an enri
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
@@ -17,9 +17,8 @@ from services.domain.profiles import Profile, Role, School
 
 LONGEST_KEY: Final = 200
 
-_CANONICAL: Final = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-_DEFAULTS: Final[Mapping[type, tuple[tuple[str, object], ...]]] = {
-    record: tuple((field.name, field.default) for field in fields(record)) for record in (Profile, Role, School)
+_DEFAULTS: Final[Mapping[type, Mapping[str, object]]] = {
+    record: {field.name: field.default for field in fields(record)} for record in (Profile, Role, School)
 }
 
 
@@ -50,7 +49,7 @@ class CandidateRow:
     snapshot_hash: bytes
 
 
-def candidate_row(profile: Profile, org_number: int, as_of: Month) -> CandidateRow:
+def candidate_row(profile: Profile, org_number: int, as_of: Month, *, with_words: bool = True) -> CandidateRow:
     """What is stored for a profile, in an organization (`organizations.number`), as of the current month.
 
     Durations that a source supplied without dates are taken as told in `as_of`.
@@ -77,7 +76,7 @@ def candidate_row(profile: Profile, org_number: int, as_of: Month) -> CandidateR
         role_start=role_start,
         company_start=company_start,
         industry_months=industry,
-        words=words_of_person(profile, title, company, org_number),
+        words=words_of_person(profile, title, company, org_number) if with_words else "",
         profile=text,
         snapshot_hash=hashlib.sha256(text.encode()).digest(),
     )
@@ -102,19 +101,20 @@ def words_of_person(profile: Profile, title: str, company: str, org_number: int)
         title=title,
         company=company,
         location=profile.location,
-        texts=dict.fromkeys(text for text in _searched(profile, title, company) if text),
+        texts=dict.fromkeys(filter(None, _searched(profile, title, company))),
     )
 
 
-def _searched(profile: Profile, title: str, company: str) -> Iterator[str]:
-    yield from (profile.full_name, profile.headline, title, company, profile.location, profile.summary)
-    yield from profile.skills
+def _searched(profile: Profile, title: str, company: str) -> list[str]:
+    texts = [profile.full_name, profile.headline, title, company, profile.location, profile.summary]
+    texts += profile.skills
     for school in profile.schools:
-        yield from (school.name, school.degree, school.field_of_study)
+        texts += (school.name, school.degree, school.field_of_study)
     for role in profile.roles:
-        yield from (role.title, role.company)
-    yield from profile.languages
-    yield from profile.certifications
+        texts += (role.title, role.company)
+    texts += profile.languages
+    texts += profile.certifications
+    return texts
 
 
 def _facts(profile: Profile, company: str, as_of: Month) -> tuple[int | None, int | None, int | None]:
@@ -141,26 +141,28 @@ def _months_before(as_of: Month, months: int | None) -> int | None:
 
 def canonical_json(profile: Profile) -> str:
     """The profile as JSON text without what is unknown, keys sorted: equal profiles are equal texts."""
-    return _CANONICAL.encode(profile_to_json(profile))
+    return _CANONICAL.encode(_known(profile))
 
 
 def profile_to_json(profile: Profile) -> dict[str, Any]:
     """The profile as plain values without what is unknown."""
-    return {name: _plain(value) for name, value in _known(profile)}
+    return {name: _plain(value) for name, value in _known(profile).items()}
 
 
-def _known(record: object) -> Iterator[tuple[str, Any]]:
-    for name, default in _DEFAULTS[type(record)]:
-        value = getattr(record, name)
-        if value != default:
-            yield name, value
+def _known(record: object) -> dict[str, Any]:
+    defaults = _DEFAULTS[type(record)]
+    return {name: value for name, value in vars(record).items() if value != defaults[name]}
+
+
+# The encoder walks tuples by itself and asks only for what a role or a school is: a second walk costs more.
+_CANONICAL: Final = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=_known)
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return [_plain(entry) for entry in value]
     if type(value) in _DEFAULTS:
-        return {name: _plain(inner) for name, inner in _known(value)}
+        return {name: _plain(inner) for name, inner in _known(value).items()}
     return value
 
 
@@ -175,7 +177,7 @@ def profile_from_json(stored: Mapping[str, Any]) -> Profile:
 def _readable(record: type, stored: Mapping[str, Any]) -> dict[str, Any]:
     return {
         name: tuple(stored[name]) if isinstance(stored[name], list) else stored[name]
-        for name, _ in _DEFAULTS[record]
+        for name in _DEFAULTS[record]
         if name in stored
     }
 

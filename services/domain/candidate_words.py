@@ -6,6 +6,7 @@ columns that have a filter of their own. No word of a text contains a colon, so 
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final, Literal
 
 from services.domain.queries import to_tsvector, words_of
@@ -22,9 +23,23 @@ def candidate_vector(
 
     `org_number` is `organizations.number`. `texts` does not get the four columns added: name them there too.
     """
-    columns: dict[WordColumn, str] = {"name": name, "title": title, "company": company, "location": location}
-    tagged = {f"{column}:{form}" for column in WORD_COLUMNS for form in _forms(columns[column])}
-    return " ".join([f"'org:{org_number}'", *(f"'{tag}'" for tag in sorted(tagged)), to_tsvector(texts)]).rstrip()
+    parts = (
+        f"'org:{org_number}'",
+        _repeated_tags("company", company),
+        _repeated_tags("location", location),
+        _tags("name", name),
+        _repeated_tags("title", title),
+        to_tsvector(texts),
+    )
+    return " ".join([part for part in parts if part])
+
+
+def _tags(column: WordColumn, text: str) -> str:
+    return " ".join([f"'{column}:{form}'" for form in sorted(_forms(text))]) if text else ""
+
+
+# What the rows of one file have in common, row after row; names they have not.
+_repeated_tags = lru_cache(maxsize=4096)(_tags)
 
 
 def column_queries(column: WordColumn, typed: str) -> list[str]:

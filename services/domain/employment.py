@@ -216,6 +216,8 @@ def tenure_at(company: str, tenures: Iterable[CompanyTenure]) -> CompanyTenure |
 def current_role(roles: Iterable[Role], as_of: Month) -> Role | None:
     """The one role that display, filters and screening call current (The current role)."""
     held = [role for role in roles if is_current(role, as_of) and (role.title.strip() or role.company.strip())]
+    if len(held) < 2:
+        return held[0] if held else None
     civilian = [role for role in held if not is_military(role)] or held
     main = [role for role in civilian if not _SIDE_ROLE.search(role.title)] or civilian
     # max keeps the first of equals: ties stay in the source's order.

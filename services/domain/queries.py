@@ -8,6 +8,7 @@ The same words are written for PostgreSQL, whose own parser would lose C++, C#, 
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from services.domain.names import fold
@@ -19,6 +20,9 @@ _POSITIONS_PER_LEXEME: Final = 255
 _LONGEST_WORD: Final = 400
 # In characters of up to four bytes, which spares encoding each word.
 _LARGEST_VECTOR: Final = 250_000
+
+# Titles, places, schools and skills come back in row after row of a file; longer texts hardly do.
+_LONGEST_REPEATED_TEXT: Final = 60
 
 LONGEST_QUERY: Final = 2000
 _DEEPEST_NESTING: Final = 50
@@ -45,7 +49,14 @@ _Index = Mapping[str, list[int]]
 
 def words_of(text: str) -> list[_Forms]:
     """The words in order, each as its forms, the most exact first; the index in the list is the position."""
-    return [_forms(token) for token in _tokens(text)]
+    return list(_repeated_words(text) if len(text) <= _LONGEST_REPEATED_TEXT else _words(text))
+
+
+def _words(text: str) -> tuple[_Forms, ...]:
+    return tuple([_forms(token) for token in _tokens(text)])
+
+
+_repeated_words = lru_cache(maxsize=4096)(_words)
 
 
 def _tokens(text: str) -> list[str]:
@@ -77,11 +88,11 @@ def _index(fields: Iterable[str]) -> dict[str, list[int]]:
     size = 0
     position = 0
     for field in fields:
-        for token in _tokens(field):
+        for forms in _repeated_words(field) if len(field) <= _LONGEST_REPEATED_TEXT else _words(field):
             position += 1
             # The position before the last stays empty, so that no phrase reaches the pile on the last one.
             at = position if position < LAST_POSITION - 1 else LAST_POSITION
-            for form in _forms(token):
+            for form in forms:
                 positions = index.get(form)
                 if positions is None:
                     size += len(form) + 2
@@ -98,7 +109,12 @@ def _index(fields: Iterable[str]) -> dict[str, list[int]]:
 def to_tsvector(fields: Iterable[str]) -> str:
     """The fields' words as a literal to be cast by `::tsvector`; no phrase spans two fields."""
     # Forms hold letters, digits, dots, + and #: nothing that would have to be escaped between the quotes.
-    return " ".join(f"'{form}':{','.join(map(str, positions))}" for form, positions in _index(fields).items())
+    return " ".join(
+        [
+            f"'{form}':{positions[0]}" if len(positions) == 1 else f"'{form}':{','.join(map(str, positions))}"
+            for form, positions in _index(fields).items()
+        ]
+    )
 
 
 @dataclass(frozen=True)

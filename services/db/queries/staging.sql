@@ -60,23 +60,20 @@ SELECT pg_advisory_xact_lock(7310452, number) FROM organizations WHERE id = curr
 -- name: place_rows
 -- Find the candidate of each row: by its own address, else by any other of the rows with that own address, else
 -- by any of its person's. Rows of people whom nobody knows yet share a new one.
-WITH hits AS (
-    SELECT l.row_number, a.candidate_id, l.is_own
-      FROM {links} l JOIN candidate_aliases a ON a.org_id = current_org() AND a.url = l.url
-     WHERE l.person >= %(first)s AND l.person < %(end)s
-    UNION ALL
-    SELECT l.row_number, c.id, l.is_own
-      FROM {links} l JOIN candidates c ON c.org_id = current_org() AND c.profile_url = l.url
-     WHERE l.person >= %(first)s AND l.person < %(end)s
+--
+-- Addresses are looked up one by one, here and below: of an organization that came since the last ANALYZE the
+-- planner expects one row, and a join would be planned for that.
+WITH hits AS MATERIALIZED (
+    SELECT l.row_number, l.person, l.url, l.is_own,
+           coalesce((SELECT a.candidate_id FROM candidate_aliases a WHERE a.org_id = current_org() AND a.url = l.url),
+                    (SELECT c.id FROM candidates c WHERE c.org_id = current_org() AND c.profile_url = l.url)) AS owner
+      FROM {links} l WHERE l.person >= %(first)s AND l.person < %(end)s
 ), by_row AS (
-    SELECT row_number, min(candidate_id) FILTER (WHERE is_own) AS own, min(candidate_id) AS least
-      FROM hits GROUP BY row_number
+    SELECT row_number, person, url, is_own, owner, min(owner) OVER (PARTITION BY row_number) AS least FROM hits
 ), matched AS (
-    SELECT l.row_number, l.person,
-           coalesce(h.own, min(h.least) OVER (PARTITION BY l.url), min(h.least) OVER (PARTITION BY l.person))
-               AS candidate_id
-      FROM {links} l LEFT JOIN by_row h USING (row_number)
-     WHERE l.is_own AND l.person >= %(first)s AND l.person < %(end)s
+    SELECT row_number, person,
+           coalesce(owner, min(least) OVER (PARTITION BY url), min(least) OVER (PARTITION BY person)) AS candidate_id
+      FROM by_row WHERE is_own
 )
 INSERT INTO {places} (row_number, person, candidate_id, head)
 SELECT row_number, person, candidate_id,
@@ -86,12 +83,18 @@ SELECT row_number, person, candidate_id,
 -- name: note_possible_duplicates
 -- A person of the file who reaches several candidates: those may be one human, which a human decides.
 INSERT INTO possible_duplicates (org_id, candidate_id, other_candidate_id, import_id, row_number)
+WITH several AS (
+    SELECT row_number, person, url, count(*) OVER (PARTITION BY person) AS links
+      FROM {links} WHERE person >= %(first)s AND person < %(end)s
+), hits AS MATERIALIZED (
+    SELECT s.row_number, s.person,
+           (SELECT a.candidate_id FROM candidate_aliases a WHERE a.org_id = current_org() AND a.url = s.url)
+               AS candidate_id
+      FROM several s WHERE s.links > 1
+)
 SELECT current_org(), first_id, candidate_id, %(import_id)s, row_number FROM (
-    SELECT l.person, a.candidate_id, min(l.row_number) AS row_number,
-           min(a.candidate_id) OVER (PARTITION BY l.person) AS first_id
-      FROM {links} l JOIN candidate_aliases a ON a.org_id = current_org() AND a.url = l.url
-     WHERE l.person >= %(first)s AND l.person < %(end)s
-     GROUP BY l.person, a.candidate_id) reached
+    SELECT person, candidate_id, min(row_number) AS row_number, min(candidate_id) OVER (PARTITION BY person) AS first_id
+      FROM hits WHERE candidate_id IS NOT NULL GROUP BY person, candidate_id) reached
  WHERE candidate_id <> first_id
 ON CONFLICT DO NOTHING
 
@@ -109,17 +112,21 @@ ANALYZE {heads}
 -- name: settle_repeats
 -- One row that says of a known person exactly what is stored already needs no second look.
 UPDATE {heads} h SET outcome = 'same'
-  FROM {rows} r, candidate_profiles p
- WHERE r.row_number = h.content_row AND p.candidate_id = h.candidate_id
-   AND p.snapshot_hash = r.snapshot_hash AND p.extra @> r.extra
-   AND NOT EXISTS (SELECT 1 FROM unnest(r.emails) e (email) WHERE NOT EXISTS (
-           SELECT 1 FROM candidate_emails c WHERE c.candidate_id = h.candidate_id AND c.email = e.email))
-   AND NOT EXISTS (SELECT 1 FROM unnest(r.urls) u (url) WHERE NOT EXISTS (
-           SELECT 1 FROM candidate_aliases a WHERE a.org_id = current_org() AND a.url = u.url))
+  FROM {rows} r
+ WHERE h.candidate_id IS NOT NULL AND r.row_number = h.content_row
+   AND (SELECT p.snapshot_hash = r.snapshot_hash AND p.extra @> r.extra
+          FROM candidate_profiles p WHERE p.candidate_id = h.candidate_id)
+   AND (r.emails = '{{}}' OR r.emails <@ ARRAY(
+           SELECT c.email FROM candidate_emails c WHERE c.candidate_id = h.candidate_id))
+   AND NOT EXISTS (SELECT FROM unnest(r.urls) u (url) WHERE (
+           SELECT a.candidate_id FROM candidate_aliases a WHERE a.org_id = current_org() AND a.url = u.url) IS NULL)
 
 -- name: settle_new
--- One row about one new person is stored as it stands.
-UPDATE {heads} SET outcome = 'added' WHERE candidate_id IS NULL AND content_row IS NOT NULL
+-- One row about one new person is stored as it stands. Without words it was staged for somebody who was known
+-- then and is gone now: such a row is folded like the others, which finds its words.
+UPDATE {heads} h SET outcome = 'added'
+  FROM {rows} r
+ WHERE h.candidate_id IS NULL AND r.row_number = h.content_row AND r.words <> ''
 
 -- name: rows_to_fold
 -- What is left needs thought: several rows about one person, or a row that tells a known person something.
@@ -140,7 +147,15 @@ SELECT c.id, c.email, c.enriched_at IS NOT NULL AS is_enriched, c.role_start, c.
 
 -- name: owned_urls
 -- Which of these addresses already belong to somebody.
-SELECT url FROM candidate_aliases WHERE org_id = current_org() AND url = ANY (%(urls)s)
+SELECT u.url FROM unnest(%(urls)s::text[]) u (url)
+ WHERE (SELECT a.candidate_id FROM candidate_aliases a WHERE a.org_id = current_org() AND a.url = u.url) IS NOT NULL
+
+-- name: join_by_sets
+-- What is stored from here on touches whole sets, whatever the planner believes of their sizes.
+SELECT set_config('enable_nestloop', 'off', true)
+
+-- name: join_as_planned
+SELECT set_config('enable_nestloop', 'on', true)
 
 -- name: settle_heads
 UPDATE {heads} h SET outcome = s.outcome, content_row = s.content_row
@@ -175,6 +190,7 @@ UPDATE candidates c
        words = r.words, updated_at = now()
   FROM {heads} h JOIN {rows} r ON r.row_number = h.content_row
  WHERE h.outcome = 'updated' AND c.id = h.candidate_id
+   AND c.id = ANY (ARRAY(SELECT u.candidate_id FROM {heads} u WHERE u.outcome = 'updated'))
 
 -- name: write_profiles
 INSERT INTO candidate_profiles AS p (candidate_id, org_id, profile, snapshot_hash, extra, field_sources)
