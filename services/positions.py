@@ -5,10 +5,11 @@ from uuid import UUID
 
 from services.db import positions as db
 from services.db.pool import Database, Tx
-from services.db.positions import BriefText, PositionRow, VersionRow, VersionSummary
+from services.db.positions import BriefText
 from services.domain.actors import Actor
 from services.domain.constraints import Constraint, read_constraints
 from services.domain.criteria import Criterion, parse_brief, parse_brief_file
+from services.domain.positions import PositionRow, VersionRow, VersionSummary
 from services.errors import BadInput, Conflict, NotFound
 
 LONGEST_TITLE = 200

@@ -11,7 +11,6 @@ from services.db import positions as positions_db
 from services.db import screening as db
 from services.db.pool import Database, Tx
 from services.db.prices import read_prices
-from services.db.screening import OverrideRow, PositionRun, ResultRow, ScreeningRow
 from services.domain.actors import Actor
 from services.domain.criteria import Kind
 from services.domain.dates import month_of
@@ -19,11 +18,11 @@ from services.domain.money import (
     DEFAULT_NICE_CALL,
     DEFAULT_SCREENING_CALL,
     CallSize,
-    Estimate,
     Unpriced,
     estimate_screening,
 )
 from services.domain.runs import RunKind, StartedRun
+from services.domain.screenings import OverrideRow, PositionRun, ResultRow, ScreeningQuote, ScreeningRow
 from services.domain.verdicts import Decision
 from services.errors import BadInput, Conflict, NotConnected, NotFound
 from services.runs.orders import RunRequest, Runs, TheseCandidates
@@ -51,21 +50,6 @@ class ScreeningOrder:
     most: int | None = None
     extras: bool = True
     cap_usd: Decimal | None = None
-
-
-@dataclass(frozen=True)
-class ScreeningQuote:
-    """The price of an order before it starts, and what it covers; `version_id` is what it was made for."""
-
-    version_id: UUID
-    version_number: int
-    people: int
-    already_screened: int
-    to_screen: int
-    thin: int
-    estimate: Estimate
-    model: str
-    is_measured: bool
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from zoneinfo import ZoneInfo
 from services.clock import Clock
 from services.db import usage as db
 from services.db.pool import Database
-from services.db.usage import DayOfUsage, UsageRow, UsageTotals, UserOfUsage
 from services.domain.actors import Actor
 from services.domain.spreadsheets import BYTE_ORDER_MARK, export_cell
+from services.domain.usage import DayOfUsage, UsageRow, UsageTotals, UserOfUsage
 from services.domain.usage_question import UsageQuestion
 from services.errors import BadInput, NotAllowed
 

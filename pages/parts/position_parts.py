@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Protocol
 from uuid import UUID
 
 from dash import dcc, html
@@ -12,52 +11,16 @@ from pages import ids
 from pages.parts.shell import empty_state
 from services.domain.constraints import Constraint
 from services.domain.criteria import Criterion, Kind
+from services.domain.positions import PositionRow, VersionRow, VersionSummary
 
 BOX_TITLES = {Kind.MUST: "Must-haves", Kind.EXCLUDE: "Exclusions", Kind.NICE: "Nice-to-haves"}
-
-
-class Version(Protocol):
-    """What is shown of a version in a table or a history."""
-
-    @property
-    def number(self) -> int: ...
-    @property
-    def approved_at(self) -> datetime | None: ...
-    @property
-    def frozen_at(self) -> datetime | None: ...
-
-
-class ListedVersion(Version, Protocol):
-    """A version in the history of its position."""
-
-    @property
-    def id(self) -> UUID: ...
-    @property
-    def created_at(self) -> datetime: ...
-    @property
-    def edited_by_name(self) -> str: ...
-
-
-class ListedPosition(Version, Protocol):
-    """A position in the table."""
-
-    @property
-    def id(self) -> UUID: ...
-    @property
-    def title(self) -> str: ...
-    @property
-    def criteria(self) -> int: ...
-    @property
-    def created_by_name(self) -> str: ...
-    @property
-    def last_run_at(self) -> datetime | None: ...
 
 
 def show_day(moment: datetime | None) -> str:
     return f"{moment:%d %b %Y}".lstrip("0") if moment else "–"
 
 
-def status_chip(version: Version) -> Component:
+def status_chip(version: PositionRow | VersionRow | VersionSummary) -> Component:
     if version.frozen_at:
         return html.Span("In use", className="chip chip-good", title="Frozen: an edit makes a new version")
     if version.approved_at:
@@ -65,7 +28,7 @@ def status_chip(version: Version) -> Component:
     return html.Span("Draft", className="chip", title="Approve its criteria before screening")
 
 
-def positions_table(rows: Sequence[ListedPosition], is_archive: bool) -> Component:
+def positions_table(rows: Sequence[PositionRow], is_archive: bool) -> Component:
     if not rows:
         return empty_state(
             "Nothing is archived."
@@ -92,7 +55,7 @@ def positions_table(rows: Sequence[ListedPosition], is_archive: bool) -> Compone
     return html.Div(html.Table([head, html.Tbody(body)], className="table table-hover"), className="table-responsive")
 
 
-def position_head(title: str, position_id: UUID | None, version: Version | None, is_latest: bool) -> list[Component]:
+def position_head(title: str, position_id: UUID | None, version: VersionRow | None, is_latest: bool) -> list[Component]:
     status: list[Component | str] = []
     actions: list[Component] = []
     if version is not None and position_id is not None:
@@ -145,7 +108,7 @@ def criteria_hint() -> Component:
     return html.P("Each line of the boxes becomes a criterion and shows up here.", className="text-secondary")
 
 
-def versions_list(position_id: UUID, history: Sequence[ListedVersion], shown: UUID) -> Component:
+def versions_list(position_id: UUID, history: Sequence[VersionSummary], shown: UUID) -> Component:
     return html.Ul(
         [
             html.Li(

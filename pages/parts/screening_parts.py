@@ -1,9 +1,8 @@
 """Screening as people see it: what is asked, its price, the list of results and the verdict card."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -14,6 +13,7 @@ from dash.development.base_component import Component
 from pages import ids
 from pages.parts.shell import empty_state
 from services.domain.money import show_usd
+from services.domain.screenings import OverrideRow, ResultRow, ScreeningQuote, ScreeningRow
 
 NOTHING = "none"
 VERDICTS = ("GO", "MAYBE", "NO GO")
@@ -32,90 +32,6 @@ STANDING_WORDS = {
 }
 STATUS_WORDS = {"met": "met", "not_met": "not met", "not_shown": "not shown"}
 KIND_WORDS = {"must": "Must-haves", "exclude": "Exclusions", "nice": "Nice-to-haves"}
-
-
-class Quote(Protocol):
-    """The price of an order before it starts."""
-
-    version_number: int
-    people: int
-    already_screened: int
-    to_screen: int
-    thin: int
-    model: str
-    is_measured: bool
-    estimate: Any
-
-
-class Row(Protocol):
-    """One person in the results."""
-
-    candidate_id: int
-    full_name: str
-    title: str
-    company: str
-    email: str
-    screening_id: int | None
-    model_verdict: str | None
-    score: int | None
-    override_verdict: str | None
-    override_by: str | None
-    extras_met: int | None
-    extras_asked: int | None
-    extras_tags: list[str] | None
-    reasons: list[str] | None
-    summary: str | None
-    item_reason: str | None
-    run_id: UUID | None
-    standing: str
-
-
-class Verdict(Protocol):
-    """Everything that defends one verdict."""
-
-    id: int
-    candidate_id: int
-    full_name: str
-    candidate_title: str
-    company: str
-    profile_url: str
-    position_id: UUID
-    version_number: int
-    run_id: UUID
-    verdict: str
-    score: int
-    summary: str
-    outcomes: list[dict[str, Any]]
-    reasons: list[str]
-    snapshot_hash: str
-    text_sha256: str
-    sent_text: str
-    prompt_version: str
-    prompt_hash: str
-    model: str
-    fingerprint: str
-    tokens_in: int
-    tokens_cached: int
-    tokens_out: int
-    cost_usd: Decimal | None
-    latency_ms: int
-    raw_answer: str
-    asked_by_name: str
-    created_at: datetime
-    extras_met: int | None
-    extras_asked: int | None
-    extras_outcomes: list[dict[str, Any]] | None
-
-
-class Override(Protocol):
-    """One decision of a person about a verdict."""
-
-    id: int
-    verdict: str
-    reason: str
-    by_name: str
-    at: datetime
-    undone_at: datetime | None
 
 
 def address(view: Mapping[str, str], **changes: str) -> str:
@@ -229,7 +145,7 @@ def order_form(default_cap: Decimal | None) -> Component:
     )
 
 
-def quote_words(quote: Quote) -> list[Component | str | None]:
+def quote_words(quote: ScreeningQuote) -> list[Component | str | None]:
     estimate = quote.estimate
     measured = "measured on your latest calls" if quote.is_measured else "an estimate; your first run will measure it"
     price = show_usd(estimate.cost)
@@ -252,7 +168,7 @@ def problem(words: str) -> Component:
 
 
 def results_list(
-    view: Mapping[str, str], counts: Mapping[str, int], rows: Sequence[Row], page: int, pages: int, open_id: str
+    view: Mapping[str, str], counts: Mapping[str, int], rows: Sequence[ResultRow], page: int, pages: int, open_id: str
 ) -> Component:
     total = sum(counts.values())
     if not total:
@@ -294,7 +210,7 @@ def tab(view: Mapping[str, str], standing: str, words: str, is_on: bool) -> Comp
     )
 
 
-def result_row(row: Row, is_open: bool) -> Component:
+def result_row(row: ResultRow, is_open: bool) -> Component:
     face = [
         html.Span(verdict_face(row), className="result-verdict"),
         html.Span(
@@ -319,7 +235,7 @@ def result_row(row: Row, is_open: bool) -> Component:
     )
 
 
-def verdict_face(row: Row) -> list[Component | str]:
+def verdict_face(row: ResultRow) -> list[Component | str]:
     if row.score is None:
         return [html.Span(STANDING_WORDS.get(row.standing, row.standing), className="chip")]
     parts: list[Component | str] = [
@@ -331,7 +247,7 @@ def verdict_face(row: Row) -> list[Component | str]:
     return parts
 
 
-def why(row: Row) -> str:
+def why(row: ResultRow) -> str:
     if row.score is None:
         return row.item_reason or ("Waiting for its turn." if row.standing == "waiting" else "Not screened yet.")
     extras = f"Extras {row.extras_met} of {row.extras_asked}. " if row.extras_asked else ""
@@ -368,7 +284,7 @@ def no_card(has_rows: bool) -> Component | None:
 
 
 def verdict_card(
-    verdict: Verdict, overrides: Sequence[Override], standing: str, asks_reason: Component | None
+    verdict: ScreeningRow, overrides: Sequence[OverrideRow], standing: str, asks_reason: Component | None
 ) -> Component:
     return html.Article(
         [
@@ -388,7 +304,7 @@ def verdict_card(
     )
 
 
-def card_head(verdict: Verdict, standing: str) -> Component:
+def card_head(verdict: ScreeningRow, standing: str) -> Component:
     return html.Div(
         [
             html.Div(
@@ -417,7 +333,7 @@ def card_head(verdict: Verdict, standing: str) -> Component:
     )
 
 
-def decision_buttons(verdict: Verdict, standing: str) -> Component:
+def decision_buttons(verdict: ScreeningRow, standing: str) -> Component:
     buttons = [
         html.Button(
             [name, " ", html.Kbd(VERDICT_KEYS[name])],
@@ -455,7 +371,7 @@ def reason_chooser(wanted: str, reasons: Sequence[str]) -> Component:
     )
 
 
-def override_history(overrides: Sequence[Override]) -> Component | None:
+def override_history(overrides: Sequence[OverrideRow]) -> Component | None:
     if not overrides:
         return None
     return html.Ul(
@@ -519,7 +435,7 @@ def outcome_item(kind: str, outcome: Mapping[str, Any], facts: Mapping[str, str]
     )
 
 
-def record(verdict: Verdict) -> Component:
+def record(verdict: ScreeningRow) -> Component:
     facts = [
         ("Asked by", f"{verdict.asked_by_name}, {verdict.created_at:%d %b %Y, %H:%M} UTC"),
         ("Position", f"version {verdict.version_number}"),

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from dash.development.base_component import Component
 from pages import ids
 from pages.parts.shell import PROVIDER_NAMES, empty_state
 from services.domain.money import show_usd
+from services.domain.usage import DayOfUsage, UsageRow, UsageTotals, UserOfUsage
 
 SPANS = (("today", "Today"), ("7", "7 days"), ("30", "30 days"), ("month", "This month"), ("all", "A year"))
 EVERYTHING = "all"
@@ -24,57 +25,6 @@ PROVIDER_COLORS = {
     "phantombuster": "#a56de2",
     "sheets": "#8a8f98",
 }
-
-
-class Totals(Protocol):
-    """Sums over the ledger rows of a question."""
-
-    calls: int
-    failed: int
-    unknown: int
-    unpriced: int
-    credits: Decimal
-    tokens_in: int
-    tokens_cached: int
-    tokens_out: int
-    cost_usd: Decimal
-
-
-class Row(Protocol):
-    """One line of the table."""
-
-    user_name: str
-    day: date
-    provider: str
-    operation: str
-    model: str
-    run_id: UUID | None
-    run_title: str
-    calls: int
-    failed: int
-    unknown: int
-    credits: Decimal
-    tokens_in: int
-    tokens_out: int
-    cost_usd: Decimal
-
-
-class Day(Protocol):
-    """One provider's day."""
-
-    day: date
-    provider: str
-    calls: int
-    failed: int
-    cost_usd: Decimal
-
-
-class PersonShare(Protocol):
-    """One person's share."""
-
-    user_name: str
-    calls: int
-    cost_usd: Decimal
 
 
 def filter_bar(query: Mapping[str, str], people: Sequence[tuple[UUID, str]], first: date, last: date) -> Component:
@@ -132,7 +82,7 @@ def address(query: Mapping[str, str]) -> str:
     return f"/usage?{urlencode(query)}" if query else "/usage"
 
 
-def cards(totals: Totals) -> Component:
+def cards(totals: UsageTotals) -> Component:
     trouble = totals.failed + totals.unknown
     shown = [
         figure_card(
@@ -162,7 +112,7 @@ def figure_card(title: str, figure: str, note: str) -> Component:
     )
 
 
-def plots(by_day: Sequence[Day], by_user: Sequence[PersonShare], sees_team: bool) -> Component:
+def plots(by_day: Sequence[DayOfUsage], by_user: Sequence[UserOfUsage], sees_team: bool) -> Component:
     charts = [plot("Money a day", money_a_day(by_day)), plot("Calls a day", calls_a_day(by_day))]
     if sees_team and len(by_user) > 1:
         charts.append(plot("Money a person", money_a_person(by_user)))
@@ -189,15 +139,15 @@ def plot(title: str, traces: list[dict[str, Any]]) -> Component:
     return html.Section([html.H2(title, className="card-title"), graph], className="block")
 
 
-def money_a_day(by_day: Sequence[Day]) -> list[dict[str, Any]]:
+def money_a_day(by_day: Sequence[DayOfUsage]) -> list[dict[str, Any]]:
     return bars(by_day, lambda entry: float(entry.cost_usd), "$%{y:.4f}")
 
 
-def calls_a_day(by_day: Sequence[Day]) -> list[dict[str, Any]]:
+def calls_a_day(by_day: Sequence[DayOfUsage]) -> list[dict[str, Any]]:
     return bars(by_day, lambda entry: entry.calls, "%{y}")
 
 
-def bars(by_day: Sequence[Day], height: Any, shown: str) -> list[dict[str, Any]]:
+def bars(by_day: Sequence[DayOfUsage], height: Any, shown: str) -> list[dict[str, Any]]:
     """One stacked bar series a provider; a provider without a row on a day has none there."""
     return [
         {
@@ -212,7 +162,7 @@ def bars(by_day: Sequence[Day], height: Any, shown: str) -> list[dict[str, Any]]
     ]
 
 
-def money_a_person(by_user: Sequence[PersonShare]) -> list[dict[str, Any]]:
+def money_a_person(by_user: Sequence[UserOfUsage]) -> list[dict[str, Any]]:
     return [
         {
             "type": "bar",
@@ -228,7 +178,7 @@ COLUMNS = ("Day", "Person", "Provider", "What", "Run", "Calls", "Failed", "Credi
 FIRST_FIGURE = 5
 
 
-def usage_table(rows: Sequence[Row], totals: Totals) -> Component:
+def usage_table(rows: Sequence[UsageRow], totals: UsageTotals) -> Component:
     if not rows:
         return empty_state("Nothing was used in this span. Choose more days, or screen somebody.")
     head = [html.Th(name, className="num" if at >= FIRST_FIGURE else "") for at, name in enumerate(COLUMNS)]
@@ -256,7 +206,7 @@ def usage_table(rows: Sequence[Row], totals: Totals) -> Component:
     )
 
 
-def usage_row(row: Row) -> Component:
+def usage_row(row: UsageRow) -> Component:
     run = dcc.Link(row.run_title or "run", href=f"/runs/{row.run_id}") if row.run_id else "–"
     what = f"{row.operation} · {row.model}" if row.model else row.operation
     words = [str(row.day), row.user_name, PROVIDER_NAMES.get(row.provider, row.provider), what, run]

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from uuid import UUID
 
 import psycopg
@@ -11,60 +10,11 @@ from psycopg.rows import class_row
 from services.db.pool import Tx, translate
 from services.db.sql import queries
 from services.domain.criteria import Criterion, Kind
+from services.domain.positions import PositionRow, VersionRow, VersionSummary
 from services.errors import Conflict
 
 SAVED_AT_ONCE = "Somebody saved this position at the same moment. Reload the page and put your changes in again."
 Q = queries("positions")
-
-
-@dataclass(frozen=True)
-class PositionRow:
-    """A position in a listing, with what its latest version says."""
-
-    id: UUID
-    title: str
-    created_at: datetime
-    archived_at: datetime | None
-    created_by_name: str
-    version_id: UUID
-    number: int
-    approved_at: datetime | None
-    frozen_at: datetime | None
-    criteria: int
-    last_run_at: datetime | None
-
-
-@dataclass(frozen=True)
-class VersionRow:
-    """One version of a brief; `revision` rises with each change and each approval."""
-
-    id: UUID
-    position_id: UUID
-    title: str
-    number: int
-    revision: int
-    role_text: str
-    must_text: str
-    nice_text: str
-    exclude_text: str
-    edited_by: UUID
-    edited_by_name: str
-    created_at: datetime
-    approved_at: datetime | None
-    approved_by_name: str | None
-    frozen_at: datetime | None
-
-
-@dataclass(frozen=True)
-class VersionSummary:
-    """A version in the history of its position."""
-
-    id: UUID
-    number: int
-    created_at: datetime
-    approved_at: datetime | None
-    frozen_at: datetime | None
-    edited_by_name: str
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -14,6 +13,7 @@ from services.db.candidate_rows import profile_from_json
 from services.db.pool import Tx
 from services.db.sql import queries
 from services.domain.profiles import Profile
+from services.domain.screenings import OverrideRow, PositionRun, ResultRow, ScreeningRow
 
 Q = queries("screening")
 
@@ -80,106 +80,6 @@ class SourceCounts:
     screened: int
     screened_with_version: int
     thin: int
-
-
-@dataclass(frozen=True)
-class ResultRow:
-    """One person in the results of a position; `standing` is the verdict that counts, or why there is none."""
-
-    candidate_id: int
-    full_name: str
-    title: str
-    company: str
-    location: str
-    email: str
-    profile_url: str
-    screening_id: int | None
-    model_verdict: str | None
-    score: int | None
-    summary: str | None
-    reasons: list[str] | None
-    version_number: int | None
-    screened_at: datetime | None
-    override_id: int | None
-    override_verdict: str | None
-    override_reason: str | None
-    override_by: str | None
-    extras_met: int | None
-    extras_asked: int | None
-    extras_tags: list[str] | None
-    run_id: UUID | None
-    item_state: str | None
-    item_reason: str | None
-    standing: str
-
-
-@dataclass(frozen=True)
-class ScreeningRow:
-    """Everything one verdict is defended with."""
-
-    id: int
-    candidate_id: int
-    full_name: str
-    candidate_title: str
-    company: str
-    profile_url: str
-    position_id: UUID
-    version_id: UUID
-    version_number: int
-    position_title: str
-    run_id: UUID
-    verdict: str
-    score: int
-    summary: str
-    outcomes: list[dict[str, Any]]
-    reasons: list[str]
-    snapshot_hash: str
-    text_sha256: str
-    sent_text: str
-    prompt_version: str
-    prompt_hash: str
-    model: str
-    fingerprint: str
-    tokens_in: int
-    tokens_cached: int
-    tokens_out: int
-    cost_usd: Decimal | None
-    latency_ms: int
-    raw_answer: str
-    asked_by_name: str
-    created_at: datetime
-    extras_met: int | None
-    extras_asked: int | None
-    extras_tags: list[str] | None
-    extras_outcomes: list[dict[str, Any]] | None
-
-
-@dataclass(frozen=True)
-class PositionRun:
-    """A screening run of a position, counted."""
-
-    id: UUID
-    state: str
-    items: int
-    done: int
-    failed: int
-    refused: int
-    skipped: int
-    unknown: int
-    created_at: datetime
-    user_name: str
-
-
-@dataclass(frozen=True)
-class OverrideRow:
-    """One decision of a person about a verdict."""
-
-    id: int
-    verdict: str
-    reason: str
-    by_name: str
-    at: datetime
-    undone_at: datetime | None
 
 
 def profiles_for_items(tx: Tx, candidate_ids: Sequence[int]) -> dict[int, StoredProfile]:
