@@ -161,12 +161,15 @@ def member_row(member: MemberView, actor: Actor, time_zone: str) -> Component:
     role = dbc.Select(
         id=ids.admin_role(user_id), options=ROLES, value=member.role, size="sm", disabled=not member.is_active
     )
+    named_role = html.Label(
+        [html.Span(f"Role of {member.name}", className="visually-hidden"), role], className="d-block"
+    )
     seen = show_time(member.last_seen_at, time_zone) if member.last_seen_at else "never"
     return html.Tr(
         [
             html.Td([member.name, state]),
             html.Td(member.email),
-            html.Td(role, style={"minWidth": "8rem"}),
+            html.Td(named_role, style={"minWidth": "8rem"}),
             html.Td(seen, className="text-nowrap"),
             html.Td(member_actions(member, user_id), className="text-end text-nowrap"),
         ]
