@@ -58,7 +58,7 @@ def test_rows_that_cannot_be_used_are_told_apart_from_those_that_can(
         expect(ana.page.locator("#shell-notices")).to_contain_text(
             "None of the 2 rows can be used, so nothing was imported."
         )
-        ana.step("nobody-usable", everywhere=True)
+        ana.step("nobody-usable")
         assert counts(product) == before
         ana.open("/imports")
         ana.choose_file(mixed)
@@ -82,7 +82,7 @@ def test_a_brief_without_criteria_cannot_be_approved(browser: Browser, product: 
         page.get_by_label("Nice-to-haves").fill("Plays chess")
         expect(page.locator("#position-criteria .problem")).to_contain_text("This brief has nothing to decide by")
         expect(page.get_by_role("button", name="Approve criteria")).to_be_disabled()
-        ana.step("nothing-to-decide-by", everywhere=True)
+        ana.step("nothing-to-decide-by")
         page.get_by_role("button", name="Save draft").click()
         expect(page.locator("#shell-notices")).to_contain_text("This brief has nothing to decide by")
         assert product.value("SELECT count(*) FROM positions WHERE title = 'Somebody nice'") == 0
@@ -107,7 +107,7 @@ def test_a_model_that_answers_prose_makes_failed_people_and_the_retry_works(brow
         page.wait_for_url(re.compile("/runs/"))
         expect(page.locator(".run-sentence")).to_have_text("3 of 3.", timeout=60_000)
         expect(page.locator(".run-panel .chip").first).to_have_text("succeeded")
-        ana.step("retried", everywhere=True)
+        ana.step("retried")
         page.go_back()
         expect(page.locator(".result-row .score")).to_have_count(8)
         assert charges_agree(product) == []
@@ -134,7 +134,7 @@ def test_a_run_rests_while_the_account_is_refused_and_goes_on_afterwards(
         expect(panel.locator(".chip").first).to_have_text("paused", timeout=60_000)
         expect(panel.locator(".run-trouble")).to_contain_text(re.compile(words, re.IGNORECASE))
         expect(page.locator(".result-row", has_text="Failed")).to_have_count(0)
-        ana.step("paused", everywhere=True)
+        ana.step("paused")
         product.simulators.faults(clear=True, switches={"openai": {"keys": "any"}})
         panel.get_by_role("button", name="Resume").click()
         expect(panel.locator(".chip").first).to_have_text("succeeded", timeout=60_000)

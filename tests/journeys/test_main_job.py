@@ -148,7 +148,7 @@ def puts_many_on_a_list(ana: Walker) -> str:
         page.locator(f'.ag-row[row-index="{row}"] .ag-selection-checkbox input').click()
     expect(page.locator("#candidates-bulk-words")).to_have_text("2 chosen")
     page.get_by_placeholder("A list, or a new name").fill(TWO)
-    ana.step("two-chosen", everywhere=True)
+    ana.step("two-chosen")
     page.get_by_role("button", name="Add to list").click()
     ana.notice(f"2 added to “{TWO}”")
     page.get_by_role("button", name="Choose all that match").click()
@@ -176,7 +176,7 @@ def writes_a_position(ana: Walker) -> str:
     page.get_by_label("Nice-to-haves").fill("Kubernetes")
     page.get_by_label("Exclusions").fill("Currently a director")
     expect(page.locator("#position-criteria li")).to_have_count(4)
-    ana.step("criteria", everywhere=True)
+    ana.step("criteria")
     page.get_by_role("button", name="Save draft").click()
     ana.notice("Draft saved")
     page.wait_for_url(re.compile("/positions/[0-9a-f-]{36}"))
@@ -198,7 +198,7 @@ def screens(ana: Walker, position_id: str, list_id: str) -> UUID:
     expect(page.locator("#screening-quote")).to_contain_text(
         re.compile(r"30 people · at most 60 calls · (about|under) \$")
     )
-    ana.step("price", everywhere=True)
+    ana.step("price")
     assert len(product.simulators.ledger("openai")) == before, "a price costs nothing"
     page.get_by_role("button", name="Start screening").dblclick()
     ana.notice("Screening 30 people")
@@ -231,7 +231,7 @@ def watches_and_leaves(ana: Walker, product: Product, position_id: str, list_id:
     wait_until(lambda: done_of(product, list_id)[1] > 0, 40)
     expect(page.locator(".result-row .score").first).to_be_visible()
     state, _done = done_of(product, list_id)
-    ana.step("running", everywhere=False)
+    ana.step("running")
     ana.new_tab()
     wait_until(lambda: done_of(product, list_id)[0] == "succeeded", 60)
     assert state == "running"
@@ -296,7 +296,7 @@ def decides_by_keyboard(ana: Walker, ben: Walker, position_id: str, list_id: str
     ana.notice("Undone")
     page.keyboard.press(other[0])
     expect(page.get_by_role("group", name="Reason")).to_be_visible()
-    ana.step("reason", everywhere=True)
+    ana.step("reason")
     page.keyboard.press(REASON_KEY)
     ana.notice(f"Decided: {other[1]}")
     expect(card.locator(".card-head .chip")).to_have_text(other[1])
@@ -307,7 +307,7 @@ def decides_by_keyboard(ana: Walker, ben: Walker, position_id: str, list_id: str
     expect(theirs.locator(".card-head .chip")).to_have_text(other[1])
     expect(theirs).to_contain_text(f"The model said {model}")
     expect(theirs).to_contain_text(f"Ana Demo decided {other[1]}")
-    ben.step("colleague-sees-the-decision", everywhere=True)
+    ben.step("colleague-sees-the-decision")
 
 
 def takes_the_results_away(ana: Walker, position_id: str, list_id: str) -> None:
@@ -333,16 +333,19 @@ def sees_what_it_cost(mia: Walker, product: Product, run_id: UUID) -> None:
     mia.step("usage", everywhere=True)
     calls, failed, tokens_in, cost = product.rows(
         "SELECT count(*), count(*) FILTER (WHERE status IN ('failed', 'unknown')), sum(tokens_in), sum(cost_usd)"
-        " FROM ledger l JOIN users u ON u.id = l.user_id WHERE l.provider = 'openai' AND u.email LIKE '%%harborline.example'"
+        " FROM ledger l JOIN users u ON u.id = l.user_id"
+        " WHERE l.provider = 'openai' AND u.email LIKE '%harborline.example'"
     )[0]
     page.get_by_label("Provider").select_option(label="OpenAI")
     page.wait_for_url(re.compile("provider=openai"))
-    foot = page.locator("tfoot td")
+    foot = page.locator("#usage-report tfoot td")
     expect(foot.nth(1)).to_have_text(f"{calls:,}")
     expect(foot.nth(2)).to_have_text(f"{failed:,}")
     expect(foot.nth(4)).to_have_text(f"{tokens_in:,}")
     assert Decimal(foot.nth(6).inner_text().replace(",", "")) == cost
-    shown = [Decimal(text.replace(",", "")) for text in page.locator("tbody td:last-child").all_inner_texts()]
+    shown = [
+        Decimal(text.replace(",", "")) for text in page.locator("#usage-report tbody td:last-child").all_inner_texts()
+    ]
     assert sum(shown) == cost
     text = mia.download(lambda page: page.get_by_role("link", name="Download CSV").click())
     rows = list(csv.DictReader(io.StringIO(text.removeprefix("\ufeff"))))
