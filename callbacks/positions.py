@@ -14,6 +14,7 @@ from pages.parts.position_parts import (
     criteria_hint,
     criteria_list,
     criteria_problem,
+    missing_position,
     position_head,
     positions_table,
     versions_list,
@@ -35,12 +36,16 @@ def open_position(wanted: dict[str, str], saved: str | None) -> tuple[Any, ...]:
     """Fill the form from the position in the address; a new one starts empty, a saved one shows its latest version."""
     if wanted["position_id"] == "new":
         # The form is empty already, and whoever types quickly must not lose a word to this answer.
-        return None, position_head("", None, None, True), *(no_update,) * 5, "–"
-    position = current().positions.open(
-        actor(),
-        parse_id(wanted["position_id"]),
-        parse_id(wanted["version_id"]) if wanted["version_id"] and not saved else None,
-    )
+        return None, position_head("", None, None, True), *(no_update,) * 5, "–", False
+    try:
+        position = current().positions.open(
+            actor(),
+            parse_id(wanted["position_id"]),
+            parse_id(wanted["version_id"]) if wanted["version_id"] and not saved else None,
+        )
+    except NotFound as gone:
+        # A toast would pass, and an empty form would look like one to fill in.
+        return None, missing_position(gone.message), None, None, None, None, None, None, True
     row = position.version.row
     return (
         {"version_id": str(row.id), "revision": row.revision} if position.is_latest else None,
@@ -51,6 +56,7 @@ def open_position(wanted: dict[str, str], saved: str | None) -> tuple[Any, ...]:
         row.nice_text,
         row.exclude_text,
         versions_list(position.position_id, position.history, row.id),
+        False,
     )
 
 
@@ -87,11 +93,8 @@ def save_position(
             raise BadInput("This is an older version and stays as it is. Open the latest version to edit it.")
         position_id = parse_id(wanted["position_id"])
         saved = positions.save(
-            who, position_id, parse_id(seen["version_id"]), int(seen["revision"]), title or "", brief
+            who, position_id, parse_id(seen["version_id"]), int(seen["revision"]), title or "", brief, approves
         )
-        if approves:
-            latest = positions.open(who, position_id).version.row
-            positions.approve(who, position_id, latest.id, latest.revision)
     count = len(saved.criteria)
     notify(f"{count} criteria approved. You can screen people now." if approves else "Draft saved.")
     if wanted["position_id"] == "new":
@@ -129,6 +132,7 @@ def register(app: Dash) -> None:
         Output(ids.POSITION_TITLE, "value"),
         *(Output(box, "value") for box in boxes),
         Output(ids.POSITION_HISTORY, "children"),
+        Output(ids.POSITION_BODY, "hidden"),
         Input(ids.POSITION_OPEN, "data"),
         Input(ids.POSITION_SAVED, "data"),
     )(open_position)

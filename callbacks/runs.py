@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID, uuid5
 
-from dash import ALL, MATCH, Dash, Input, Output, State, ctx, no_update, set_props
+from dash import ALL, MATCH, Dash, Input, Output, State, ctx, dcc, no_update, set_props
 from dash.development.base_component import Component
 from dash.exceptions import PreventUpdate
 
@@ -12,6 +12,7 @@ from callbacks.notices import notify
 from callbacks.who import actor
 from pages import ids
 from pages.parts.run_panel import events_list, items_table, receipt_table, runs_table, show_progress
+from pages.parts.shell import empty_state
 from services.domain.actors import Actor
 from services.domain.runs import ItemState, RunProgress
 from services.errors import BadInput, NotFound
@@ -31,7 +32,10 @@ def hand_over(drive_id: UUID) -> None:
 def watch(_tick: int | None, seen: str | None, state: str | None) -> tuple[Any, Any, Any, bool]:
     """How far a run is; a look without news changes nothing, and an ended run is not looked at again."""
     who = actor()
-    run = current().runs.progress(who, parse_run(ctx.outputs_list[0]["id"]["run"]))
+    try:
+        run = current().runs.progress(who, parse_run(ctx.outputs_list[0]["id"]["run"]))
+    except NotFound as gone:
+        return empty_state(gone.message, dcc.Link("All runs", href="/runs")), "", no_update, True
     stamp = stamp_of(run)
     if stamp == seen:
         return no_update, no_update, no_update, run.state.is_final

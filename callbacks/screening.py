@@ -28,12 +28,14 @@ from pages.parts.screening_parts import (
     results_list,
     verdict_card,
 )
+from services.domain.screenings import PositionRun
 from services.errors import AppError, BadInput, NotFound
 from services.screening import ScreeningOrder
 from services.wiring import current
 
 FINAL_STATES = ("succeeded", "failed", "stopped")
 MOST_IDS = 500
+LONGEST_NUMBER = 15
 
 View = dict[str, str]
 
@@ -41,6 +43,8 @@ View = dict[str, str]
 def show_head(view: View) -> tuple[Component, Component | None, str]:
     """The choices above, the order below, and the token that makes a double click one run."""
     services, who = current(), actor()
+    if view.get("position"):
+        services.positions.open(who, parse_id(view["position"]))
     positions = [(row.id, row.title) for row in services.positions.recent(who)]
     lists = [(row.id, row.name, row.members) for row in services.lists.all(who)]
     order: Component | None
@@ -60,7 +64,7 @@ def change_view(position: str, list_id: str, view: View) -> Any:
     return address({}, position=position, list=list_id).removeprefix("/screening")
 
 
-def show_quote(which: str, most: float | None, extras: bool, cap: Any, view: View) -> tuple[Any, bool]:
+def show_quote(which: str, most: str | None, extras: bool, cap: str | None, view: View) -> tuple[Any, bool]:
     """The price of the order as it stands, and whether it cannot be started."""
     try:
         quote = current().screening.quote(actor(), parse_order(view, which, most, extras, cap))
@@ -70,7 +74,7 @@ def show_quote(which: str, most: float | None, extras: bool, cap: Any, view: Vie
 
 
 def start_screening(
-    clicks: int | None, form: str, which: str, most: float | None, extras: bool, cap: Any, view: View
+    clicks: int | None, form: str, which: str, most: str | None, extras: bool, cap: str | None, view: View
 ) -> tuple[Any, Any]:
     if not clicks:
         raise PreventUpdate
@@ -81,34 +85,38 @@ def start_screening(
     return str(uuid4()), str(started.run_id)
 
 
-def show_run(_changed: Any, view: View) -> tuple[Any, bool]:
-    """The newest run of this position, and whether the results need not be watched."""
-    if not view.get("position"):
-        return None, True
-    runs = current().screening.runs_of(actor(), parse_id(view["position"]))
-    if not runs:
-        return None, True
-    is_over = runs[0].state in FINAL_STATES
-    return run_panel(runs[0].id), is_over
+def show_run(_changed: Any, view: View) -> list[Component]:
+    """Every unfinished run of this position, whoever started it; if there is none, the latest."""
+    runs = runs_in_view(view)
+    unfinished = [run for run in runs if run.state not in FINAL_STATES]
+    return [run_panel(run.id) for run in unfinished or runs[:1]]
 
 
 def show_results(_tick: int | None, _changed: Any, view: View, seen: str | None, opened: View) -> tuple[Any, Any, Any]:
-    """One page of results; a tick that finds nothing new changes nothing."""
+    """One page of results, and whether they need not be watched; a tick that finds nothing new changes nothing."""
     if not view.get("position"):
         return None, None, True
-    screening, who, position_id = current().screening, actor(), parse_id(view["position"])
-    runs = screening.runs_of(who, position_id)
-    newest = runs[0] if runs else None
-    state = f"{newest.id} {newest.state} {newest.done} {newest.failed} {newest.unknown}" if newest else ""
-    is_over = newest is None or newest.state in FINAL_STATES
-    if ctx.triggered_id == ids.SCREENING_TICK and state == seen:
+    runs = runs_in_view(view)
+    stamp = " ".join(f"{run.id} {run.state} {run.done} {run.failed} {run.refused} {run.unknown}" for run in runs)
+    is_over = all(run.state in FINAL_STATES for run in runs)
+    if ctx.triggered_id == ids.SCREENING_TICK and stamp == seen:
         return no_update, no_update, is_over
     standing = view.get("standing")
-    page = int(view["page"]) if view.get("page", "").isdigit() else 1
-    list_id = parse_id(view["list"]) if view.get("list") else None
-    found = screening.results(who, position_id, list_id, [standing] if standing else None, page)
+    chosen = parse_ids(view)
+    found = current().screening.results(
+        actor(),
+        parse_id(view["position"]),
+        parse_id(view["list"]) if view.get("list") else None,
+        [standing] if standing else None,
+        parse_page(view),
+        chosen or None,
+    )
     shown = results_list(view, found.counts, found.rows, found.page, found.pages, opened.get("screening_id", ""))
-    return shown, state, is_over
+    return shown, stamp, is_over
+
+
+def runs_in_view(view: View) -> list[PositionRun]:
+    return current().screening.runs_of(actor(), parse_id(view["position"])) if view.get("position") else []
 
 
 def open_row(_clicks: Sequence[int | None]) -> dict[str, str]:
@@ -121,7 +129,7 @@ def open_row(_clicks: Sequence[int | None]) -> dict[str, str]:
 def show_card(opened: View, decision: dict[str, str] | None, _changed: Any) -> Component | None:
     """The verdict of the open person; asks for a reason while a decision against the model waits for one."""
     screening_id = opened.get("screening_id", "")
-    if not screening_id.isdigit():
+    if not is_number(screening_id):
         return no_card(has_rows=True)
     file = current().screening.verdict(actor(), int(screening_id))
     asks = None
@@ -167,32 +175,51 @@ def undo(asked: int | None, last: int | None) -> tuple[Any, Any]:
     return None, str(uuid4())
 
 
-def parse_order(view: View, which: str, most: float | None, extras: bool, cap: Any) -> ScreeningOrder:
+def parse_order(view: View, which: str, most: str | None, extras: bool, cap: str | None) -> ScreeningOrder:
     """The order as the form and the address put it. Raises BadInput and NotFound."""
     if not view.get("position"):
         raise BadInput("Choose a position first.", "position")
-    chosen = view.get("ids", "")
-    numbers = tuple(parse_number(part) for part in chosen.split(",") if part)
-    if len(numbers) > MOST_IDS:
-        raise BadInput(f"At most {MOST_IDS} people can be screened from a link. Put them into a list first.")
-    if most is not None and (most < 1 or most != int(most)):
-        raise BadInput("The number of people is a whole number from 1 on.", "most")
     return ScreeningOrder(
         position_id=parse_id(view["position"]),
         list_id=parse_id(view["list"]) if view.get("list") else None,
-        candidate_ids=numbers,
+        candidate_ids=parse_ids(view),
         which="all" if which == "all" else "missing",
-        most=None if most is None else int(most),
+        most=parse_most(most),
         extras=bool(extras),
         cap_usd=parse_cap(cap),
     )
 
 
-def parse_cap(text: Any) -> Decimal | None:
-    if text in (None, ""):
+def parse_ids(view: View) -> tuple[int, ...]:
+    """The people that the address names. Raises BadInput for too many, NotFound for what is no id."""
+    numbers = tuple(parse_number(part) for part in view.get("ids", "").split(",") if part)
+    if len(numbers) > MOST_IDS:
+        raise BadInput(f"At most {MOST_IDS} people can be screened from a link. Put them into a list first.")
+    return numbers
+
+
+def parse_page(view: View) -> int:
+    text = view.get("page", "")
+    return int(text) if is_number(text) else 1
+
+
+def parse_most(text: str | None) -> int | None:
+    """How many people at most; nothing means all. Raises BadInput."""
+    typed = (text or "").strip()
+    if not typed:
+        return None
+    if not is_number(typed) or int(typed) < 1:
+        raise BadInput("“At most” is a whole number of people from 1 on; leave it empty for all.", "most")
+    return int(typed)
+
+
+def parse_cap(text: str | None) -> Decimal | None:
+    """The cap in USD; nothing means the organization's. Raises BadInput."""
+    typed = (text or "").strip().removeprefix("$")
+    if not typed:
         return None
     try:
-        cap = Decimal(str(text))
+        cap = Decimal(typed)
     except InvalidOperation:
         raise BadInput("The cap is an amount in USD, like 2.50.", "cap") from None
     if not cap.is_finite() or cap < 0:
@@ -208,9 +235,13 @@ def parse_id(text: str) -> UUID:
 
 
 def parse_number(text: str) -> int:
-    if not text.isdigit() or len(text) > 18:
+    if not is_number(text):
         raise NotFound("This address names something that does not exist.")
     return int(text)
+
+
+def is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= LONGEST_NUMBER
 
 
 def register(app: Dash) -> None:
@@ -245,20 +276,18 @@ def register(app: Dash) -> None:
     )(start_screening)
     app.callback(
         Output(ids.SCREENING_RUN, "children"),
-        Output(ids.SCREENING_TICK, "disabled"),
         Input(ids.SCREENING_CHANGED, "data"),
         State(ids.SCREENING_VIEW, "data"),
     )(show_run)
     app.callback(
         Output(ids.SCREENING_RESULTS, "children"),
         Output(ids.SCREENING_SEEN, "data"),
-        Output(ids.SCREENING_TICK, "disabled", allow_duplicate=True),
+        Output(ids.SCREENING_TICK, "disabled"),
         Input(ids.SCREENING_TICK, "n_intervals"),
         Input(ids.SCREENING_CHANGED, "data"),
         State(ids.SCREENING_VIEW, "data"),
         State(ids.SCREENING_SEEN, "data"),
         State(ids.SCREENING_OPEN, "data"),
-        prevent_initial_call="initial_duplicate",
     )(show_results)
     app.callback(
         Output(ids.SCREENING_OPEN, "data"),

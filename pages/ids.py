@@ -76,6 +76,7 @@ POSITION_HISTORY = "position-history"
 POSITION_SEEN = "position-seen"
 POSITION_SAVED = "position-saved"
 POSITION_FORM = "position-form"
+POSITION_BODY = "position-body"
 
 # Usage -------------------------------------------------------------------------------------------------
 
@@ -179,6 +180,7 @@ CANDIDATES_PERSON_LINK = "candidates-person-link"
 def candidates_chip(part: str) -> dict[str, str]:
     """The button that takes one part of the view away; `part` is one pair of its query string."""
     return {"type": "candidates-chip", "part": part}
+
 
 # Imports -----------------------------------------------------------------------------------------------
 

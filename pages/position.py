@@ -33,7 +33,7 @@ def layout(position_id: str = "new", version: str = "", **_query: str) -> Compon
             dcc.Store(id=ids.POSITION_SEEN),
             dcc.Store(id=ids.POSITION_SAVED),
             html.Div(id=ids.POSITION_HEAD, className="page-header"),
-            html.Div([brief_form(), criteria_column()], className="two-columns"),
+            html.Div([brief_form(), criteria_column()], id=ids.POSITION_BODY, className="two-columns"),
         ],
         id=ids.POSITION_FORM,
     )

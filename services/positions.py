@@ -100,9 +100,16 @@ class Positions:
             return Position(position_id, version.row.title, version, tuple(db.list_versions(tx, position_id)))
 
     def save(
-        self, actor: Actor, position_id: UUID, version_id: UUID, revision: int, title: str, brief: BriefText
+        self,
+        actor: Actor,
+        position_id: UUID,
+        version_id: UUID,
+        revision: int,
+        title: str,
+        brief: BriefText,
+        approve: bool = False,
     ) -> SavedPosition:
-        """Save an edit of the version that the person had before them.
+        """Save an edit of the version that the person had before them, and approve exactly that if asked.
 
         A version no run has used changes in place and must be approved again; a used one stays, and the
         edit becomes the next version. Raises BadInput, NotFound, or Conflict when somebody else saved first.
@@ -112,13 +119,19 @@ class Positions:
         with self.db.act_as(actor) as tx:
             current = self.expect(tx, position_id, version_id, revision)
             db.rename_position(tx, position_id, title)
-            if current.frozen_at is not None:
-                saved = add_version(tx, actor, position_id, brief, criteria)
+            saved = version_id
+            if is_same_brief(current, brief):
+                # A new version would have everybody screened, and paid for, again.
+                is_approved = current.approved_at is not None
+            elif current.frozen_at is not None:
+                saved, revision, is_approved = add_version(tx, actor, position_id, brief, criteria), 1, False
             else:
                 if not db.change_draft(tx, version_id, revision, brief, actor.user_id):
                     raise somebody_was_quicker(current)
                 db.replace_criteria(tx, version_id, criteria)
-                saved = version_id
+                revision, is_approved = revision + 1, False
+            if approve and not is_approved and not db.approve_version(tx, saved, revision, actor.user_id):
+                raise somebody_was_quicker(current)
         return SavedPosition(position_id, saved, criteria)
 
     def approve(self, actor: Actor, position_id: UUID, version_id: UUID, revision: int) -> None:
@@ -157,6 +170,12 @@ def read_version(tx: Tx, version_id: UUID) -> PositionVersion | None:
         return None
     criteria = db.criteria_of(tx, version_id)
     return PositionVersion(row, criteria, read_constraints(criteria))
+
+
+def is_same_brief(row: VersionRow, brief: BriefText) -> bool:
+    """Whether an edit changed no word of the brief."""
+    written = BriefText(row.role_text, row.must_text, row.nice_text, row.exclude_text)
+    return written.as_parameters() == brief.as_parameters()
 
 
 def clean_title(title: str) -> str:

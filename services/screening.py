@@ -22,7 +22,14 @@ from services.domain.money import (
     estimate_screening,
 )
 from services.domain.runs import RunKind, StartedRun
-from services.domain.screenings import OverrideRow, PositionRun, ResultRow, ScreeningQuote, ScreeningRow
+from services.domain.screenings import (
+    OverrideRow,
+    PositionRun,
+    ResultRow,
+    ScreeningQuote,
+    ScreeningRow,
+    nobody_left,
+)
 from services.domain.verdicts import Decision
 from services.errors import BadInput, Conflict, NotConnected, NotFound
 from services.runs.orders import RunRequest, Runs, TheseCandidates
@@ -36,7 +43,6 @@ LONGEST_REASON = 500
 STANDINGS = ("GO", "MAYBE", "NO GO", "failed", "refused", "skipped", "unknown", "waiting", "none")
 CONFIRMED = "Confirmed"
 NO_POSITION = "This position does not exist any more, or it belongs to another organization."
-NO_PEOPLE = "There is nobody to screen here. Choose a list with people in it, or select some candidates."
 
 
 @dataclass(frozen=True)
@@ -103,9 +109,8 @@ class Screening:
             if positions_db.latest_version_id(tx, order.position_id) is None:
                 raise NotFound(NO_POSITION)
             raise BadInput("Approve the position's criteria first: nothing runs before somebody has read them.")
-        counts = db.source_counts(tx, order.position_id, version_id, order.list_id, order.candidate_ids)
-        left = counts.people - (counts.screened_with_version if order.which == "missing" else 0)
-        to_screen = min(left, order.most or MOST_PEOPLE_A_RUN, MOST_PEOPLE_A_RUN)
+        counts = db.source_counts(tx, version_id, order.list_id, order.candidate_ids, order.which == "missing")
+        to_screen = min(counts.left_over, order.most or MOST_PEOPLE_A_RUN, MOST_PEOPLE_A_RUN)
         asks_nice = order.extras and any(c.kind is Kind.NICE for c in positions_db.criteria_of(tx, version_id))
         first, second = (db.average_call(tx, operation) for operation in (OPERATION, EXTRAS_OPERATION))
         try:
@@ -127,6 +132,7 @@ class Screening:
             version_number=version.number,
             people=counts.people,
             already_screened=counts.screened_with_version,
+            under_way=counts.under_way,
             to_screen=to_screen,
             thin=counts.thin,
             estimate=estimate,
@@ -142,6 +148,12 @@ class Screening:
         The same token twice is the same run. Raises BadInput, NotFound, NotConnected, OutOfBudget.
         """
         with self.db.act_as(actor) as tx:
+            version_id = positions_db.usable_version_id(tx, order.position_id)
+            if version_id is not None:
+                db.lock_version(tx, version_id)
+            before = self.runs.started_before(tx, actor, start_token)
+            if before is not None:
+                return before
             quote = self.quote_in(tx, order)
             people = db.pick_candidates(
                 tx,
@@ -152,12 +164,7 @@ class Screening:
                 limit=quote.to_screen,
             )
             if not people:
-                raise BadInput(
-                    f"Everybody here has a verdict for version {quote.version_number} already. Choose 'everybody' to"
-                    " screen them again."
-                    if quote.people
-                    else NO_PEOPLE
-                )
+                raise BadInput(nobody_left(quote))
             positions_db.freeze_version(tx, quote.version_id)
             version = positions_db.find_version(tx, quote.version_id)
             return self.runs.open(
@@ -189,17 +196,18 @@ class Screening:
         list_id: UUID | None = None,
         standings: Sequence[str] | None = None,
         page: int = 1,
+        candidate_ids: Sequence[int] | None = None,
     ) -> Results:
         """One page of people with their newest verdict, best first. Raises BadInput for an unknown standing."""
         if standings is not None and not set(standings) <= set(STANDINGS):
             raise BadInput("This filter does not exist. Choose from the verdicts shown.", "standing")
         with self.db.act_as(actor) as tx:
-            counts = db.result_counts(tx, position_id, list_id)
+            counts = db.result_counts(tx, position_id, list_id, candidate_ids)
             shown = sum(n for standing, n in counts.items() if standings is None or standing in standings)
             pages = max(1, -(-shown // RESULTS_A_PAGE))
             page = min(max(1, page), pages)
             offset = (page - 1) * RESULTS_A_PAGE
-            rows = db.results(tx, position_id, list_id, standings, RESULTS_A_PAGE, offset)
+            rows = db.results(tx, position_id, list_id, candidate_ids, standings, RESULTS_A_PAGE, offset)
         return Results(counts, tuple(rows), page, pages)
 
     def verdict(self, actor: Actor, screening_id: int) -> VerdictFile:

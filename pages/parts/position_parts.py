@@ -77,6 +77,15 @@ def position_head(title: str, position_id: UUID | None, version: VersionRow | No
     ]
 
 
+def missing_position(words: str) -> list[Component]:
+    # The button exists on every form, so that its callback always has its input.
+    hidden = html.Button("Archive", id=ids.POSITION_ARCHIVE, hidden=True)
+    return [
+        html.Div([html.H1("No such position"), html.P(words, className="lead-line")]),
+        html.Div([hidden, dcc.Link("All positions", href="/positions", className="btn btn-primary")]),
+    ]
+
+
 def criteria_list(criteria: Sequence[Criterion], constraints: Sequence[Constraint]) -> Component:
     limits: dict[str, list[str]] = {}
     for constraint in constraints:

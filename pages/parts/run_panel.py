@@ -126,10 +126,18 @@ def chip(state: RunState, *, is_stalled: bool = False) -> Component:
 def acts(run: RunProgress) -> list[Component]:
     possible = {"retry": run.can_retry, "resume": run.can_resume, "pause": run.can_pause, "stop": run.can_stop}
     return [
-        html.Button(ACTS[act][0], id=ids.run_act(str(run.run_id), act), className=ACTS[act][1], type="button")
+        html.Button(act_words(act, run), id=ids.run_act(str(run.run_id), act), className=ACTS[act][1], type="button")
         for act, is_possible in possible.items()
         if is_possible
     ]
+
+
+def act_words(act: str, run: RunProgress) -> str:
+    """What the button of an act says; a retry says for how many people, and what it is expected to cost."""
+    if act != "retry":
+        return ACTS[act][0]
+    price = run.retry_estimate[0]
+    return f"Retry {run.retried:,}" + (f" (about {show_usd(price)})" if price is not None else "")
 
 
 def progress_bar(run: RunProgress) -> Component:

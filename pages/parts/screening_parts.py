@@ -13,7 +13,7 @@ from dash.development.base_component import Component
 from pages import ids
 from pages.parts.shell import empty_state
 from services.domain.money import show_usd
-from services.domain.screenings import OverrideRow, ResultRow, ScreeningQuote, ScreeningRow
+from services.domain.screenings import OverrideRow, ResultRow, ScreeningQuote, ScreeningRow, nobody_left
 
 NOTHING = "none"
 VERDICTS = ("GO", "MAYBE", "NO GO")
@@ -112,17 +112,17 @@ def order_form(default_cap: Decimal | None) -> Component:
                     labelled(
                         "At most",
                         ids.SCREENING_MOST,
-                        dbc.Input(id=ids.SCREENING_MOST, type="number", min=1, step=1, placeholder="all"),
+                        # Text: a number field answers an impossible value with nothing, and nothing means all.
+                        dbc.Input(id=ids.SCREENING_MOST, placeholder="all", inputmode="numeric", debounce=300),
                     ),
                     labelled(
                         "Cap in USD",
                         ids.SCREENING_CAP,
                         dbc.Input(
                             id=ids.SCREENING_CAP,
-                            type="number",
-                            min=0,
-                            step="any",
-                            placeholder="none",
+                            placeholder="none" if default_cap is None else f"{default_cap} (organization)",
+                            inputmode="decimal",
+                            debounce=300,
                             value=None if default_cap is None else str(default_cap),
                         ),
                     ),
@@ -147,6 +147,8 @@ def order_form(default_cap: Decimal | None) -> Component:
 
 def quote_words(quote: ScreeningQuote) -> list[Component | str | None]:
     estimate = quote.estimate
+    if not quote.to_screen:
+        return [problem(nobody_left(quote))]
     measured = "measured on your latest calls" if quote.is_measured else "an estimate; your first run will measure it"
     price = show_usd(estimate.cost)
     about = price if price.startswith("under") else f"about {price}"
@@ -157,6 +159,9 @@ def quote_words(quote: ScreeningQuote) -> list[Component | str | None]:
         html.Span(
             f" with {quote.model}, {measured}. {already if quote.already_screened else ''}", className="text-secondary"
         ),
+        html.Span(f"{quote.under_way:,} are in an unfinished run already. ", className="text-secondary")
+        if quote.under_way
+        else None,
         html.Span(f"{quote.thin:,} are thin: without their history, much will be “not shown”.", className="text-unsure")
         if quote.thin
         else None,
@@ -239,7 +244,9 @@ def verdict_face(row: ResultRow) -> list[Component | str]:
     if row.score is None:
         return [html.Span(STANDING_WORDS.get(row.standing, row.standing), className="chip")]
     parts: list[Component | str] = [
-        html.Span(row.standing, className=VERDICT_CLASSES.get(row.standing, "chip")),
+        html.Span(
+            STANDING_WORDS.get(row.standing, row.standing), className=VERDICT_CLASSES.get(row.standing, "chip chip-bad")
+        ),
         html.Span(f"{row.score}", className="score", title="Score from 1 to 10"),
     ]
     if row.override_verdict:
@@ -251,6 +258,10 @@ def why(row: ResultRow) -> str:
     if row.score is None:
         return row.item_reason or ("Waiting for its turn." if row.standing == "waiting" else "Not screened yet.")
     extras = f"Extras {row.extras_met} of {row.extras_asked}. " if row.extras_asked else ""
+    if row.item_reason and row.standing not in VERDICTS and row.standing != "waiting":
+        return f"{row.item_reason} Before that: {row.model_verdict}."
+    if row.is_outdated:
+        extras = f"By version {row.version_number}, not the present criteria. {extras}"
     return extras + (" ".join(row.reasons or []) or row.summary or "")
 
 
@@ -324,7 +335,12 @@ def card_head(verdict: ScreeningRow, standing: str) -> Component:
             html.Div(
                 [
                     html.Span(standing, className=VERDICT_CLASSES.get(standing, "chip") + " chip-large"),
-                    html.Span(f"{verdict.score}/10", className="score"),
+                    html.Span(f" {verdict.score}/10", className="score"),
+                    html.Div(
+                        f"version {verdict.version_number}"
+                        + (", not the present criteria" if verdict.is_outdated else ""),
+                        className="small text-unsure" if verdict.is_outdated else "small text-secondary",
+                    ),
                 ],
                 className="text-end",
             ),

@@ -86,6 +86,7 @@ def top_bar(actor: Actor, org_name: str, csrf_token: str) -> Component:
             expand="lg",
             className="top-bar",
             color=None,
+            dark=False,
         )
     )
 

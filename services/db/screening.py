@@ -74,11 +74,12 @@ class NewExtras:
 
 @dataclass(frozen=True)
 class SourceCounts:
-    """The people a run could be about, counted."""
+    """The people a run could be about, counted; `thin` counts among those left over."""
 
     people: int
-    screened: int
     screened_with_version: int
+    under_way: int
+    left_over: int
     thin: int
 
 
@@ -113,18 +114,23 @@ def average_call(tx: Tx, operation: str) -> tuple[int, int] | None:
 
 
 def source_counts(
-    tx: Tx, position_id: UUID, version_id: UUID, list_id: UUID | None, candidate_ids: Sequence[int]
+    tx: Tx, version_id: UUID, list_id: UUID | None, candidate_ids: Sequence[int], only_missing: bool
 ) -> SourceCounts:
     parameters = {
-        "position_id": position_id,
         "version_id": version_id,
         "list_id": list_id,
         "candidate_ids": list(candidate_ids),
+        "only_missing": only_missing,
     }
     with tx.cursor(row_factory=class_row(SourceCounts)) as cursor:
         found = cursor.execute(Q["source_counts"], parameters).fetchone()
     assert found is not None  # an aggregate without GROUP BY always has one row
     return found
+
+
+def lock_version(tx: Tx, version_id: UUID) -> None:
+    """Wait for other starts of this version until the transaction ends."""
+    tx.execute(Q["lock_version"], {"version_id": version_id})
 
 
 def pick_candidates(
@@ -140,23 +146,37 @@ def pick_candidates(
     return [row[0] for row in tx.execute(Q["pick_candidates"], parameters).fetchall()]
 
 
-def result_counts(tx: Tx, position_id: UUID, list_id: UUID | None) -> dict[str, int]:
-    parameters = {"position_id": position_id, "list_id": list_id}
-    return {row[0]: row[1] for row in tx.execute(Q["result_counts"], parameters).fetchall()}
+def result_counts(
+    tx: Tx, position_id: UUID, list_id: UUID | None, candidate_ids: Sequence[int] | None
+) -> dict[str, int]:
+    rows = tx.execute(Q["result_counts"], scope_of(position_id, list_id, candidate_ids)).fetchall()
+    return {row[0]: row[1] for row in rows}
 
 
 def results(
-    tx: Tx, position_id: UUID, list_id: UUID | None, standings: Sequence[str] | None, limit: int, offset: int
+    tx: Tx,
+    position_id: UUID,
+    list_id: UUID | None,
+    candidate_ids: Sequence[int] | None,
+    standings: Sequence[str] | None,
+    limit: int,
+    offset: int,
 ) -> list[ResultRow]:
-    parameters = {
-        "position_id": position_id,
-        "list_id": list_id,
+    parameters = scope_of(position_id, list_id, candidate_ids) | {
         "standings": list(standings) if standings is not None else None,
         "limit": limit,
         "offset": offset,
     }
     with tx.cursor(row_factory=class_row(ResultRow)) as cursor:
         return cursor.execute(Q["results"], parameters).fetchall()
+
+
+def scope_of(position_id: UUID, list_id: UUID | None, candidate_ids: Sequence[int] | None) -> dict[str, Any]:
+    return {
+        "position_id": position_id,
+        "list_id": list_id,
+        "candidate_ids": None if candidate_ids is None else list(candidate_ids),
+    }
 
 
 def find_screening(tx: Tx, screening_id: int) -> ScreeningRow | None:

@@ -230,6 +230,12 @@ def show_usd(amount: Decimal) -> str:
     return f"${amount.quantize(CENT, ROUND_HALF_EVEN):,}"
 
 
+def show_exact_usd(amount: Decimal) -> str:
+    """An amount with every digit it has, at least the cents: '$0.0042', '$1,234.50'."""
+    whole, _, fraction = f"{amount.normalize():f}".partition(".")
+    return f"${int(whole):,}.{fraction.ljust(2, '0')}"
+
+
 def total(amounts: Iterable[Decimal]) -> Decimal:
     """The exact sum."""
     return sum(amounts, Decimal(0))

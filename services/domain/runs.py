@@ -48,8 +48,8 @@ class ItemState(StrEnum):
     UNKNOWN = "unknown"
 
 
-RETRIED_STATES = (ItemState.FAILED, ItemState.UNKNOWN)
-"""What "retry failed" takes into its new run: a refusal would be refused again."""
+RETRIED_STATES = (ItemState.FAILED, ItemState.REFUSED, ItemState.UNKNOWN)
+"""What "retry failed" takes into its new run; a refusal is often a setting that was mended since."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,19 @@ class RunProgress:
 
     @property
     def can_retry(self) -> bool:
-        return self.state.is_final and self.failed + self.unknown > 0
+        return self.state.is_final and self.retried > 0
+
+    @property
+    def retried(self) -> int:
+        """How many items "retry failed" would take."""
+        return self.failed + self.refused + self.unknown
+
+    @property
+    def retry_estimate(self) -> tuple[Decimal | None, int | None]:
+        """What a retry is expected to cost and to need in calls: this run's estimate, by the share of its items."""
+        if self.estimate_usd is None or self.estimate_calls is None or not self.items:
+            return None, None
+        return self.estimate_usd * self.retried / self.items, -(-self.estimate_calls * self.retried // self.items)
 
 
 @dataclass(frozen=True)

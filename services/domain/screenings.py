@@ -8,6 +8,8 @@ from uuid import UUID
 
 from services.domain.money import Estimate
 
+NO_PEOPLE = "There is nobody to screen here. Choose a list with people in it, or select some candidates."
+
 
 @dataclass(frozen=True)
 class ScreeningQuote:
@@ -17,6 +19,7 @@ class ScreeningQuote:
     version_number: int
     people: int
     already_screened: int
+    under_way: int
     to_screen: int
     thin: int
     estimate: Estimate
@@ -53,6 +56,7 @@ class ResultRow:
     item_state: str | None
     item_reason: str | None
     standing: str
+    is_outdated: bool | None
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,7 @@ class ScreeningRow:
     position_id: UUID
     version_id: UUID
     version_number: int
+    is_outdated: bool
     position_title: str
     run_id: UUID
     verdict: str
@@ -122,3 +127,17 @@ class OverrideRow:
     by_name: str
     at: datetime
     undone_at: datetime | None
+
+
+def nobody_left(quote: ScreeningQuote) -> str:
+    """Why an order would screen nobody, and what to do."""
+    if not quote.people:
+        return NO_PEOPLE
+    if quote.under_way:
+        return (
+            f"{quote.under_way:,} of {quote.people:,} people here are in an unfinished run already, and nobody is left."
+        )
+    return (
+        f"Everybody here has a verdict for version {quote.version_number} already."
+        " Choose 'everybody' to screen them again."
+    )

@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NoReturn
 from uuid import UUID
 
 from services.db import runs as db
 from services.db.pool import Database, Tx
 from services.db.runs import DriveRow, LockedRun, NewRun
 from services.domain.actors import Actor
+from services.domain.money import show_exact_usd
 from services.domain.runs import (
     RETRIED_STATES,
     ItemState,
@@ -29,7 +30,7 @@ MOST_EVENTS = 500
 GONE = "This run does not exist any more."
 NOT_YOURS = "Only the person who started this run, a manager or an admin can do that."
 NOTHING_TO_DO = "There is nobody to work on. Choose at least one person."
-OVER_CAP = "The estimate of ${estimate} passes the cap of ${cap}. Raise the cap or choose fewer people."
+OVER_CAP = "The estimate of {estimate} passes the cap of {cap}. Raise the cap or choose fewer people."
 
 
 @dataclass(frozen=True)
@@ -78,13 +79,18 @@ class Runs:
         refuse_over_cap(request.estimate_usd, request.cap_usd)
         run_id = db.insert_run(tx, new_run(actor, request, retry_of=None))
         if run_id is None:
-            return started_before(tx, actor, request.start_token)
+            return self.started_before(tx, actor, request.start_token) or form_of_another()
         match request.people:
             case MembersOf(list_id):
                 items = db.insert_items_of_list(tx, run_id, list_id)
             case TheseCandidates(candidate_ids):
                 items = db.insert_items_of_candidates(tx, run_id, candidate_ids)
         return begin(tx, run_id, items, request.started_by)
+
+    def started_before(self, tx: Tx, actor: Actor, start_token: UUID | None) -> StartedRun | None:
+        """The run that this person's form started already, if it did."""
+        found = db.run_started_with(tx, start_token, actor.user_id) if start_token else None
+        return StartedRun(found[0], found[1], find(tx, found[0]).items, is_new=False) if found else None
 
     def progress(self, actor: Actor, run_id: UUID) -> RunProgress:
         """How far a run of the actor's organization is. Raises NotFound."""
@@ -166,6 +172,9 @@ class Runs:
             run = own(tx, actor, run_id)
             if not RunState(run.state).is_final:
                 raise Conflict("This run is still going on. Retry what failed when it has ended.")
+            before = find(tx, run_id)
+            estimate_usd, estimate_calls = before.retry_estimate
+            refuse_over_cap(estimate_usd, run.cap_usd)
             again = NewRun(
                 user_id=actor.user_id,
                 kind=run.kind,
@@ -176,12 +185,12 @@ class Runs:
                 start_token=start_token,
                 parameters=run.parameters,
                 cap_usd=run.cap_usd,
-                estimate_usd=None,
-                estimate_calls=None,
+                estimate_usd=estimate_usd,
+                estimate_calls=estimate_calls,
             )
             new_id = db.insert_run(tx, again)
             if new_id is None:
-                return started_before(tx, actor, start_token)
+                return self.started_before(tx, actor, start_token) or form_of_another()
             items = db.insert_items_to_retry(tx, new_id, run_id, RETRIED_STATES)
             return begin(tx, new_id, items, "page")
 
@@ -196,7 +205,7 @@ class Runs:
 
 def refuse_over_cap(estimate_usd: Decimal | None, cap_usd: Decimal | None) -> None:
     if estimate_usd is not None and cap_usd is not None and estimate_usd > cap_usd:
-        raise OutOfBudget(OVER_CAP.format(estimate=f"{estimate_usd:.2f}", cap=f"{cap_usd:.2f}"))
+        raise OutOfBudget(OVER_CAP.format(estimate=show_exact_usd(estimate_usd), cap=show_exact_usd(cap_usd)))
 
 
 def new_run(actor: Actor, request: RunRequest, retry_of: UUID | None) -> NewRun:
@@ -223,13 +232,8 @@ def begin(tx: Tx, run_id: UUID, items: int, started_by: str) -> StartedRun:
     return StartedRun(run_id, db.insert_drive(tx, run_id, started_by), items)
 
 
-def started_before(tx: Tx, actor: Actor, start_token: UUID | None) -> StartedRun:
-    """The run that this form started already. Raises Conflict if the form was somebody else's."""
-    found = db.run_started_with(tx, start_token, actor.user_id) if start_token else None
-    if found is None:
-        raise Conflict("This form was used before. Reload the page and start again.")
-    run_id, drive_id = found
-    return StartedRun(run_id, drive_id, find(tx, run_id).items, is_new=False)
+def form_of_another() -> NoReturn:
+    raise Conflict("This form was used before. Reload the page and start again.")
 
 
 def find(tx: Tx, run_id: UUID) -> RunProgress:

@@ -113,3 +113,23 @@ def test_archiving_can_be_undone(positions: Positions, team: Team) -> None:
     assert [row.id for row in positions.recent(team.recruiter, archived=True)] == [saved.position_id]
     positions.archive(team.recruiter, saved.position_id, archived=False)
     assert len(positions.recent(team.recruiter)) == 1
+
+
+def test_saving_a_used_version_unchanged_makes_no_new_one(positions: Positions, team: Team, database: Database) -> None:
+    saved = positions.create(team.recruiter, "Backend engineer", BRIEF, approve=True)
+    with database.act_as(team.recruiter) as tx:
+        db.freeze_version(tx, saved.version_id)
+    used = positions.open(team.recruiter, saved.position_id).version.row
+    again = positions.save(team.recruiter, saved.position_id, used.id, used.revision, "Renamed", BRIEF, approve=True)
+    position = positions.open(team.recruiter, saved.position_id)
+    assert again.version_id == saved.version_id
+    assert (position.title, len(position.history), position.version.is_approved) == ("Renamed", 1, True)
+
+
+def test_saving_and_approving_approves_exactly_that(positions: Positions, team: Team) -> None:
+    saved = positions.create(team.recruiter, "Backend engineer", BRIEF)
+    seen = positions.open(team.recruiter, saved.position_id).version.row
+    positions.save(team.recruiter, saved.position_id, seen.id, seen.revision, "Backend engineer", EDITED, approve=True)
+    version = positions.open(team.recruiter, saved.position_id).version
+    assert version.is_approved and version.row.approved_by_name == "Ana Recruiter"
+    assert [c.text for c in version.criteria] == ["5+ years of Python"]

@@ -68,6 +68,17 @@ class Office:
             ids.append(int(row[0]))
         return ids
 
+    def finish(self, run_id: UUID) -> None:
+        """End a run as its driver would when nothing is left."""
+        self.superuser.execute("UPDATE runs SET state = 'running' WHERE id = %s", [run_id])
+        self.superuser.execute("UPDATE runs SET state = 'succeeded', finished_at = now() WHERE id = %s", [run_id])
+
+    def settle_last(self, run_id: UUID, state: str, reason: str) -> None:
+        """Let the last item of a run end without a result."""
+        last = "WHERE run_id = %s AND position = (SELECT max(position) FROM run_items WHERE run_id = %s)"
+        self.superuser.execute(f"UPDATE run_items SET state = 'claimed' {last}", [run_id, run_id])
+        self.superuser.execute(f"UPDATE run_items SET state = %s, reason = %s {last}", [state, reason, run_id, run_id])
+
 
 @pytest.fixture
 def office(database: Database, team: Team, superuser: psycopg.Connection) -> Office:
@@ -130,10 +141,70 @@ def test_a_double_click_starts_one_run(office: Office, superuser: psycopg.Connec
 def test_continuing_takes_those_without_a_verdict(office: Office) -> None:
     started = office.screening.start(office.team.recruiter, office.order())
     office.judge(started.run_id, ["GO", "NO GO"])
+    office.finish(started.run_id)
     quote = office.screening.quote(office.team.recruiter, office.order())
     assert (quote.people, quote.already_screened, quote.to_screen) == (3, 2, 1)
-    assert office.screening.start(office.team.recruiter, office.order()).items == 1
+    again = office.screening.start(office.team.recruiter, office.order())
+    assert again.items == 1
+    office.finish(again.run_id)
     assert office.screening.start(office.team.recruiter, office.order(which="all")).items == 3
+
+
+def test_two_people_who_start_the_same_list_never_pay_for_the_same_person(office: Office) -> None:
+    first = office.screening.start(office.team.recruiter, office.order(most=2))
+    second = office.screening.start(office.team.colleague, office.order(which="all"))
+    assert (first.items, second.items) == (2, 1)
+    quote = office.screening.quote(office.team.recruiter, office.order(which="all"))
+    assert (quote.people, quote.under_way, quote.to_screen) == (3, 3, 0)
+    with pytest.raises(BadInput, match="unfinished run"):
+        office.screening.start(office.team.recruiter, office.order())
+
+
+def test_a_failure_never_hides_behind_an_older_verdict(office: Office) -> None:
+    first = office.screening.start(office.team.recruiter, office.order())
+    office.judge(first.run_id, ["GO", "GO", "GO"])
+    office.finish(first.run_id)
+    again = office.screening.start(office.team.recruiter, office.order(which="all"))
+    office.settle_last(again.run_id, "failed", "Cut short.")
+    results = office.screening.results(office.team.recruiter, office.saved.position_id, office.list_id)
+    assert dict(results.counts) == {"GO": 2, "failed": 1}
+    failed = results.rows[-1]
+    assert (failed.standing, failed.item_reason, failed.model_verdict) == ("failed", "Cut short.", "GO")
+
+
+def test_nobody_waits_in_a_run_that_was_stopped(office: Office, superuser: psycopg.Connection) -> None:
+    started = office.screening.start(office.team.recruiter, office.order())
+    superuser.execute("UPDATE runs SET state = 'stopped', finished_at = now() WHERE id = %s", [started.run_id])
+    results = office.screening.results(office.team.recruiter, office.saved.position_id, office.list_id)
+    assert dict(results.counts) == {"none": 3}
+
+
+def test_verdicts_of_older_criteria_are_marked(office: Office) -> None:
+    started = office.screening.start(office.team.recruiter, office.order())
+    [screening_id] = office.judge(started.run_id, ["GO"])
+    seen = office.positions.open(office.team.recruiter, office.saved.position_id).version.row
+    edited = BriefText("Backend team.", "Go in production", "", "")
+    office.positions.save(
+        office.team.recruiter,
+        office.saved.position_id,
+        seen.id,
+        seen.revision,
+        "Backend engineer",
+        edited,
+        approve=True,
+    )
+    rows = office.screening.results(office.team.recruiter, office.saved.position_id, office.list_id).rows
+    assert (rows[0].standing, rows[0].is_outdated) == ("GO", True)
+    assert office.screening.verdict(office.team.recruiter, screening_id).row.is_outdated
+
+
+def test_results_of_chosen_people_are_theirs(office: Office) -> None:
+    started = office.screening.start(office.team.recruiter, office.order())
+    office.judge(started.run_id, ["GO", "MAYBE", "NO GO"])
+    everybody = office.screening.results(office.team.recruiter, office.saved.position_id).rows
+    chosen = [everybody[1].candidate_id]
+    found = office.screening.results(office.team.recruiter, office.saved.position_id, candidate_ids=chosen)
+    assert [row.candidate_id for row in found.rows] == chosen and found.people == 1
 
 
 def test_an_empty_selection_never_means_everybody(office: Office, superuser: psycopg.Connection) -> None:

@@ -37,46 +37,55 @@ ALTER TABLE screening_extras ALTER COLUMN cost_usd TYPE numeric(20, 10);
 ALTER TABLE prices ALTER COLUMN usd TYPE numeric(20, 10), ADD COLUMN long_input_over int;
 COMMENT ON COLUMN prices.long_input_over IS 'above so many input tokens a call costs 2x for input, 1.5x for output';
 
--- How everybody stands in a position: the newest verdict with what a person decided about it, or why there is none.
--- With a list, its members; without one, everybody who was ever screened for the position or waits to be.
-CREATE FUNCTION standings(asked_position uuid, asked_list uuid)
+-- How everybody stands in a position: what a person decided; else a failure since the last verdict, which must not
+-- hide behind it; else the newest verdict, of the highest version; else why there is none. With a list or with
+-- ids, those people; without either, everybody who was ever screened for the position or waits to be.
+CREATE FUNCTION standings(asked_position uuid, asked_list uuid, asked_people bigint[] DEFAULT NULL)
 RETURNS TABLE (candidate_id bigint, screening_id bigint, override_id bigint, item_id bigint, standing text, score int,
                extras_met int)
 LANGUAGE sql STABLE AS $$
     WITH latest AS (
-        SELECT DISTINCT ON (s.candidate_id) s.candidate_id, s.id, s.verdict, s.score
-          FROM screenings s
+        SELECT DISTINCT ON (s.candidate_id) s.candidate_id, s.id, s.item_id, s.verdict, s.score
+          FROM screenings s JOIN position_versions v ON v.id = s.version_id
          WHERE s.org_id = (SELECT current_org()) AND s.position_id = asked_position
-         ORDER BY s.candidate_id, s.id DESC
+           AND (asked_people IS NULL OR s.candidate_id = ANY (asked_people))
+         ORDER BY s.candidate_id, v.number DESC, s.id DESC
     ), decided AS (
         SELECT DISTINCT ON (o.screening_id) o.screening_id, o.id, o.verdict
           FROM overrides o JOIN latest l ON l.id = o.screening_id
          WHERE o.undone_at IS NULL
          ORDER BY o.screening_id, o.id DESC
     ), attempts AS (
-        SELECT DISTINCT ON (i.candidate_id) i.candidate_id, i.id, i.state
+        SELECT DISTINCT ON (i.candidate_id) i.candidate_id, i.id, i.state, r.finished_at
           FROM runs r
           JOIN position_versions v ON v.id = r.version_id AND v.position_id = asked_position
           JOIN run_items i ON i.run_id = r.id
          WHERE r.org_id = (SELECT current_org()) AND r.kind = 'screening'
+           AND (asked_people IS NULL OR i.candidate_id = ANY (asked_people))
          ORDER BY i.candidate_id, i.id DESC
     ), scope AS (
         SELECT m.candidate_id FROM list_members m WHERE m.org_id = (SELECT current_org()) AND m.list_id = asked_list
         UNION
-        SELECT l.candidate_id FROM latest l WHERE asked_list IS NULL
+        SELECT c.id FROM candidates c WHERE c.org_id = (SELECT current_org()) AND c.id = ANY (asked_people)
         UNION
-        SELECT a.candidate_id FROM attempts a WHERE asked_list IS NULL
+        SELECT l.candidate_id FROM latest l WHERE asked_list IS NULL AND asked_people IS NULL
+        UNION
+        SELECT a.candidate_id FROM attempts a
+         WHERE asked_list IS NULL AND asked_people IS NULL AND a.candidate_id IS NOT NULL
     )
     SELECT p.candidate_id, l.id, d.id, a.id,
-           coalesce(d.verdict, l.verdict,
-                    CASE WHEN a.state IN ('failed', 'refused', 'skipped', 'unknown') THEN a.state
-                         WHEN a.state IN ('waiting', 'claimed', 'sent') THEN 'waiting' ELSE 'none' END),
+           coalesce(d.verdict,
+                    CASE WHEN a.state IN ('failed', 'refused', 'skipped', 'unknown')
+                          AND a.id > coalesce(l.item_id, 0) THEN a.state END,
+                    l.verdict,
+                    CASE WHEN a.state IN ('waiting', 'claimed', 'sent') AND a.finished_at IS NULL
+                         THEN 'waiting' ELSE 'none' END),
            l.score, e.met
       FROM scope p
       LEFT JOIN latest l ON l.candidate_id = p.candidate_id
       LEFT JOIN decided d ON d.screening_id = l.id
       LEFT JOIN screening_extras e ON e.screening_id = l.id
-      LEFT JOIN attempts a ON a.candidate_id = p.candidate_id AND l.id IS NULL
+      LEFT JOIN attempts a ON a.candidate_id = p.candidate_id
 $$;
-GRANT EXECUTE ON FUNCTION standings(uuid, uuid) TO sourcingx_app;
+GRANT EXECUTE ON FUNCTION standings(uuid, uuid, bigint[]) TO sourcingx_app;
 CREATE INDEX runs_of_version ON runs (version_id) WHERE version_id IS NOT NULL;

@@ -35,45 +35,56 @@ SELECT round(avg(tokens_in))::int, round(avg(tokens_out))::int, count(*)
          ORDER BY at DESC LIMIT 500) recent
 
 -- name: source_counts
--- Of the people asked about: how many there are, have a verdict for this position, failed last time.
+-- Of the people asked about: how many there are, have a verdict, are in an unfinished run, and are left over.
 WITH asked AS MATERIALIZED (
     SELECT m.candidate_id FROM list_members m WHERE m.org_id = current_org() AND m.list_id = %(list_id)s::uuid
     UNION
     SELECT c.id FROM candidates c WHERE c.org_id = current_org() AND c.id = ANY(%(candidate_ids)s::bigint[])
 )
 SELECT count(*) AS people,
-       count(*) FILTER (WHERE s.version_id IS NOT NULL) AS screened,
-       count(*) FILTER (WHERE s.version_id = %(version_id)s) AS screened_with_version,
-       count(*) FILTER (WHERE c.enrichment IN ('none', 'thin')) AS thin
-  FROM asked a
-  JOIN candidates c ON c.id = a.candidate_id
-  LEFT JOIN LATERAL (SELECT s.version_id FROM screenings s
-                      WHERE s.position_id = %(position_id)s AND s.candidate_id = a.candidate_id
-                      ORDER BY s.id DESC LIMIT 1) s ON true
+       count(*) FILTER (WHERE c.has_verdict) AS screened_with_version,
+       count(*) FILTER (WHERE c.is_under_way) AS under_way,
+       count(*) FILTER (WHERE NOT c.is_under_way AND NOT (%(only_missing)s AND c.has_verdict)) AS left_over,
+       count(*) FILTER (WHERE c.is_thin AND NOT c.is_under_way AND NOT (%(only_missing)s AND c.has_verdict)) AS thin
+  FROM (SELECT p.enrichment IN ('none', 'thin') AS is_thin,
+               EXISTS (SELECT 1 FROM screenings s
+                        WHERE s.candidate_id = a.candidate_id AND s.version_id = %(version_id)s) AS has_verdict,
+               EXISTS (SELECT 1 FROM run_items i JOIN runs r ON r.id = i.run_id
+                        WHERE i.candidate_id = a.candidate_id AND r.version_id = %(version_id)s
+                          AND r.finished_at IS NULL AND i.state IN ('waiting', 'claimed', 'sent')) AS is_under_way
+          FROM asked a JOIN candidates p ON p.id = a.candidate_id) c
+
+-- name: lock_version
+-- One start at a time for a version: whoever comes second sees whom the first one took.
+SELECT pg_advisory_xact_lock(7310453, hashtext(%(version_id)s::text))
 
 -- name: pick_candidates
--- The people a run is about, in the list's order: all of them, or those without a verdict for this version.
--- Somebody whose last attempt failed has no verdict and is picked.
+-- The people a run is about, in the list's order: all of them, or those without a verdict for this version; never
+-- somebody whom an unfinished run has already. Somebody whose last attempt failed has no verdict and is picked.
 SELECT a.candidate_id
   FROM (SELECT m.candidate_id, m.position FROM list_members m
          WHERE m.org_id = current_org() AND m.list_id = %(list_id)s::uuid
         UNION ALL
         SELECT c.id, c.id FROM candidates c
          WHERE c.org_id = current_org() AND c.id = ANY(%(candidate_ids)s::bigint[])) a
- WHERE NOT %(only_missing)s OR NOT EXISTS (
-       SELECT 1 FROM screenings s WHERE s.candidate_id = a.candidate_id AND s.version_id = %(version_id)s)
+ WHERE (NOT %(only_missing)s OR NOT EXISTS (
+       SELECT 1 FROM screenings s WHERE s.candidate_id = a.candidate_id AND s.version_id = %(version_id)s))
+   AND NOT EXISTS (
+       SELECT 1 FROM run_items i JOIN runs r ON r.id = i.run_id
+        WHERE i.candidate_id = a.candidate_id AND r.version_id = %(version_id)s AND r.finished_at IS NULL
+          AND i.state IN ('waiting', 'claimed', 'sent'))
  ORDER BY a.position, a.candidate_id
  LIMIT %(limit)s
 
 -- name: result_counts
 -- How the people in view stand: by the verdict that counts, and by state where there is none.
-SELECT standing, count(*) FROM standings(%(position_id)s, %(list_id)s) GROUP BY standing
+SELECT standing, count(*) FROM standings(%(position_id)s, %(list_id)s, %(candidate_ids)s) GROUP BY standing
 
 -- name: results
 -- One page of people with their newest verdict for a position, best first; the id makes the order complete.
 WITH page AS MATERIALIZED (
     SELECT t.*, array_position(ARRAY['GO', 'MAYBE', 'NO GO'], t.standing) AS rank
-      FROM standings(%(position_id)s, %(list_id)s) t
+      FROM standings(%(position_id)s, %(list_id)s, %(candidate_ids)s) t
      WHERE %(standings)s::text[] IS NULL OR t.standing = ANY(%(standings)s)
      ORDER BY rank NULLS LAST, t.score DESC NULLS LAST, t.extras_met DESC NULLS LAST, t.candidate_id
      LIMIT %(limit)s OFFSET %(offset)s
@@ -82,7 +93,9 @@ SELECT c.id AS candidate_id, c.full_name, c.title, c.company, c.location, c.emai
        s.id AS screening_id, s.verdict AS model_verdict, s.score, s.summary, s.reasons, v.number AS version_number,
        s.created_at AS screened_at, o.id AS override_id, o.verdict AS override_verdict, o.reason AS override_reason,
        u.name AS override_by, e.met AS extras_met, e.asked AS extras_asked, e.tags AS extras_tags,
-       i.run_id, i.state AS item_state, i.reason AS item_reason, t.standing
+       i.run_id, i.state AS item_state, i.reason AS item_reason, t.standing,
+       v.number < (SELECT max(n.number) FROM position_versions n
+                    WHERE n.position_id = %(position_id)s AND n.approved_at IS NOT NULL) AS is_outdated
   FROM page t
   JOIN candidates c ON c.id = t.candidate_id
   LEFT JOIN screenings s ON s.id = t.screening_id
@@ -96,7 +109,10 @@ SELECT c.id AS candidate_id, c.full_name, c.title, c.company, c.location, c.emai
 -- name: find_screening
 -- Everything one verdict is defended with.
 SELECT s.id, s.candidate_id, c.full_name, c.title AS candidate_title, c.company, c.profile_url, s.position_id, s.version_id,
-       v.number AS version_number, p.title AS position_title, s.run_id, s.verdict, s.score, s.summary, s.outcomes,
+       v.number AS version_number,
+       v.number < (SELECT max(n.number) FROM position_versions n
+                    WHERE n.position_id = s.position_id AND n.approved_at IS NOT NULL) AS is_outdated,
+       p.title AS position_title, s.run_id, s.verdict, s.score, s.summary, s.outcomes,
        s.reasons, encode(s.snapshot_hash, 'hex') AS snapshot_hash, encode(s.text_sha256, 'hex') AS text_sha256,
        t.text AS sent_text, s.prompt_version, encode(s.prompt_hash, 'hex') AS prompt_hash, s.model, s.fingerprint,
        s.tokens_in, s.tokens_cached, s.tokens_out, s.cost_usd, s.latency_ms, s.raw_answer, u.name AS asked_by_name,

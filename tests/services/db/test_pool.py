@@ -49,9 +49,7 @@ def test_forgetting_every_where_leaks_nothing(
             column = "id" if name == "organizations" else "org_id"
             seen = {row[0] for row in tx.execute(f"SELECT {column} FROM {name}").fetchall()}
             assert seen <= {team.org_id}, name
-        assert tx.execute("SELECT profile_url FROM candidates").fetchall() == [
-            ("https://www.linkedin.com/in/ours",)
-        ]
+        assert tx.execute("SELECT profile_url FROM candidates").fetchall() == [("https://www.linkedin.com/in/ours",)]
         assert tx.execute("UPDATE candidates SET title = 'x'").rowcount == 1
         assert tx.execute("DELETE FROM candidates").rowcount == 1
 
@@ -90,9 +88,7 @@ def test_dead_connections_are_replaced_before_work_starts(
 ) -> None:
     with database.act_as(team.recruiter) as tx:
         tx.execute("SELECT 1")
-    superuser.execute(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'sourcingx_login'"
-    )
+    superuser.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'sourcingx_login'")
     with database.act_as(team.recruiter) as tx:
         assert tx.execute("SELECT 1").fetchone() == (1,)
 

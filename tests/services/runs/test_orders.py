@@ -146,7 +146,7 @@ def test_recent_runs_are_ones_own_unless_one_may_see_the_teams(runs: Runs, super
     assert runs.recent(team.manager) == [] and runs.recent(team.colleague, team=True) == []
 
 
-def test_retry_makes_one_new_run_of_what_failed_or_stayed_unknown(runs: Runs, superuser: Superuser, team: Team) -> None:
+def test_retry_makes_one_new_run_of_what_brought_no_result(runs: Runs, superuser: Superuser, team: Team) -> None:
     people = make_candidates(superuser, team.org_id, 4)
     run = start(runs, team.recruiter, people)
     with pytest.raises(Conflict):
@@ -155,9 +155,21 @@ def test_retry_makes_one_new_run_of_what_failed_or_stayed_unknown(runs: Runs, su
     token = uuid4()
     again = runs.retry_failed(team.recruiter, run.run_id, token)
     assert runs.retry_failed(team.recruiter, run.run_id, token).run_id == again.run_id
-    assert [item.candidate_id for item in runs.items(team.recruiter, again.run_id)] == [people[1], people[3]]
+    assert [item.candidate_id for item in runs.items(team.recruiter, again.run_id)] == people[1:]
     assert runs.progress(team.recruiter, again.run_id).retry_of == run.run_id
     assert runs.progress(team.recruiter, run.run_id).failed == 1
+
+
+def test_a_retry_is_priced_by_its_share_and_held_to_the_cap(runs: Runs, superuser: Superuser, team: Team) -> None:
+    run = start(runs, team.recruiter, make_candidates(superuser, team.org_id, 4))
+    end(superuser, run.run_id, ["done", "failed", "failed", "done"])
+    superuser.execute("UPDATE runs SET estimate_usd = 0.40, estimate_calls = 8, cap_usd = 0.10")
+    assert runs.progress(team.recruiter, run.run_id).retry_estimate == (Decimal("0.20"), 4)
+    with pytest.raises(OutOfBudget):
+        runs.retry_failed(team.recruiter, run.run_id)
+    superuser.execute("UPDATE runs SET cap_usd = NULL")
+    again = runs.progress(team.recruiter, runs.retry_failed(team.recruiter, run.run_id).run_id)
+    assert (again.estimate_usd, again.estimate_calls) == (Decimal("0.20"), 4)
 
 
 def test_items_come_in_pages_and_by_state(runs: Runs, superuser: Superuser, team: Team) -> None:
