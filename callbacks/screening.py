@@ -64,7 +64,9 @@ def change_view(position: str, list_id: str, view: View) -> Any:
     return address({}, position=position, list=list_id).removeprefix("/screening")
 
 
-def show_quote(which: str, most: str | None, extras: bool, cap: str | None, view: View) -> tuple[Any, bool]:
+def show_quote(
+    which: str, most: str | None, extras: bool, cap: str | None, _seen: str | None, view: View
+) -> tuple[Any, bool]:
     """The price of the order as it stands, and whether it cannot be started."""
     try:
         quote = current().screening.quote(actor(), parse_order(view, which, most, extras, cap))
@@ -263,6 +265,8 @@ def register(app: Dash) -> None:
         Output(ids.SCREENING_QUOTE, "children"),
         Output(ids.SCREENING_START, "disabled"),
         *(Input(control, "value") for control in order),
+        # While a run goes on, fewer and fewer people are left to screen.
+        Input(ids.SCREENING_SEEN, "data"),
         State(ids.SCREENING_VIEW, "data"),
     )(show_quote)
     app.callback(

@@ -49,7 +49,7 @@ POSITIONS = (
         "Backend engineer, payments",
         BriefText(
             "Backend engineer in a payments team of six at a product company. Hybrid, three days in the office.",
-            "3+ years of backend development\nPython, Go or Java in production\nWorked with relational databases",
+            "3+ years of backend development\nPython, Go or Java in production\nPostgreSQL or MySQL",
             "Kafka or another message broker\nPayments or banking domain\nKubernetes",
             "Currently director, VP or head of department\nMore than 15 years of industry experience",
         ),
