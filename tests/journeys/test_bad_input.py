@@ -102,7 +102,7 @@ def test_a_model_that_answers_prose_makes_failed_people_and_the_retry_works(brow
         assert "Waiting" not in failed.first.inner_text() and failed.first.locator(".result-why").inner_text()
         assert page.locator(".result-row", has_text="Failed").locator(".score").count() == 0, "a failure is no verdict"
         ana.step("failed-people", everywhere=True)
-        page.get_by_role("button", name="Retry what failed").click()
+        page.get_by_role("button", name="Retry").click()
         ana.notice("Trying 3 again")
         page.wait_for_url(re.compile("/runs/"))
         expect(page.locator(".run-sentence")).to_have_text("3 of 3.", timeout=60_000)
