@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run test check bench torture format lint types imports lock clean
+.PHONY: help run test check bench format lint types imports lock clean
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
 
@@ -28,9 +28,6 @@ imports: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-bench ## print the measured tables
 	$(BIN)/python -m bench
-
-torture: $(VENV)/.installed-dev browser ## the long tests: kills, storms, restarts (up to an hour)
-	$(BIN)/pytest tests/faults -m "torture or not torture" --torture
 
 # Journeys need a Chromium, the database tests a pooler; the machine's package manager that can give them is asked once.
 .PHONY: browser
