@@ -12,7 +12,7 @@ help: ## print this list
 run: $(VENV)/.installed ## start everything and print the address (PORT, SOURCINGX_HOME)
 	@exec $(BIN)/python -m services.supervisor
 
-test: $(VENV)/.installed-dev browser ## the whole suite: real PostgreSQL, Redis, browser, providers over HTTP
+test: $(VENV)/.installed-dev browser ## the whole suite: real PostgreSQL, real browser, providers over HTTP
 	$(BIN)/pytest
 
 check: format lint types imports test ## what CI runs: formatting, lint, types, import rules, then the suite
