@@ -98,6 +98,7 @@ def open_people(home: Path, size: int = LARGE) -> tuple[EmbeddedPostgres, BenchP
     url = access.url("postgres", access.superuser_password, "sourcingx")
     with psycopg.connect(url, autocommit=True) as connection:
         wanted = f"{EDITION}:{size}"
+        connection.execute("CREATE TABLE IF NOT EXISTS bench_filled (what text PRIMARY KEY)")
         if connection.execute("SELECT 1 FROM bench_filled WHERE what = %s", [wanted]).fetchone() is None:
             fill(connection, size)
         return postgres, read_people(connection, access)
