@@ -1,0 +1,41 @@
+"""What a browser sent, read as what it should be: anything can arrive, and what is wrong gets words for a person."""
+
+from uuid import UUID
+
+from services.errors import NotFound
+
+LONGEST_NUMBER = 15
+
+
+def parse_id(value: object, gone: str) -> UUID:
+    """The id written in its one usual form (either case). Raises NotFound(gone) for anything else."""
+    try:
+        found = UUID(value) if isinstance(value, str) else None
+    except ValueError:
+        found = None
+    if found is None or str(found) != str(value).lower():
+        raise NotFound(gone)
+    return found
+
+
+def whole_number(value: object) -> int | None:
+    """The number from 0 on that was typed or sent, without sign, mark or blank; None for anything else."""
+    if isinstance(value, bool):
+        return None
+    text = str(value) if isinstance(value, int) else value
+    if not isinstance(text, str) or not 0 < len(text) <= LONGEST_NUMBER:
+        return None
+    return int(text) if text.isascii() and text.isdigit() else None
+
+
+def parse_number(value: object, gone: str) -> int:
+    """The number that names a row. Raises NotFound(gone) for anything else."""
+    number = whole_number(value)
+    if number is None:
+        raise NotFound(gone)
+    return number
+
+
+def text_of(value: object) -> str:
+    """The text that was typed; nothing for anything that is no text."""
+    return value if isinstance(value, str) else ""
