@@ -86,8 +86,10 @@ def rule_error(
         case Refused():
             return refused(prepared, intent_id, charge, error, duration_ms)
         case BadAnswer():
-            charged = replace(charge, status="charged", cost_usd=None)
-            return failed(prepared, intent_id, charged, error.code, error.message, duration_ms)
+            at_most = {"at_most_usd": str(prepared.reserved_usd)}
+            charged = replace(charge, status="charged", cost_usd=None, detail=dict(charge.detail) | at_most)
+            ruling = failed(prepared, intent_id, charged, error.code, error.message, duration_ms)
+            return replace(ruling, at_most_usd=prepared.reserved_usd)
         case _:
             return unknown(prepared, intent_id, error, policy, duration_ms)
 

@@ -110,8 +110,9 @@ UPDATE runs SET state = 'paused', pause_reason = %(reason)s, message = %(message
  WHERE id = %(run_id)s AND state IN ('queued', 'running')
 
 -- name: resume_run
--- Back into the queue.
-UPDATE runs SET state = 'queued', pause_reason = '', message = '', starts = 0, cap_usd = %(cap_usd)s
+-- Back into the queue; while its last drive still holds the wheel, calls are under way, and it runs.
+UPDATE runs SET state = CASE WHEN lease_until IS NULL THEN 'queued' ELSE 'running' END,
+       pause_reason = '', message = '', starts = 0, cap_usd = %(cap_usd)s
  WHERE id = %(run_id)s AND state = 'paused'
 
 -- name: drive_of
