@@ -154,6 +154,7 @@ class Runs:
     def resume(self, actor: Actor, run_id: UUID, cap_usd: Decimal | None = None) -> StartedRun:
         """Put a paused run back into the queue, with a higher cap if one is given.
 
+        While the last drive's calls are still coming back it runs on instead (docs/run-life.md, Ending early).
         Raises NotFound, NotAllowed and Conflict.
         """
         with self.database.act_as(actor) as tx:
