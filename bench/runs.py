@@ -24,10 +24,11 @@ from services.clock import SystemClock
 from services.db.embedded import DATABASE, Access
 from services.db.migrate import upgrade
 from services.db.prices import add_known_prices
+from services.db.runs import RunOrder
 from services.demo import make_demo
 from services.domain.actors import Actor, Role
 from services.providers.openai import make_client, request_body
-from services.runs.kinds import ClaimedItem, Prepared, RunOrder
+from services.runs.kinds import ClaimedItem, Prepared
 from services.screening import ScreeningOrder
 from services.screening_work import ScreeningWork
 from services.settings import Settings

@@ -20,12 +20,11 @@ def parse_id(value: object, gone: str) -> UUID:
 
 def whole_number(value: object) -> int | None:
     """The number from 0 on that was typed or sent, without sign, mark or blank; None for anything else."""
-    if isinstance(value, bool):
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value if 0 <= value < 10**LONGEST_NUMBER else None
+    if not isinstance(value, str) or not 0 < len(value) <= LONGEST_NUMBER:
         return None
-    text = str(value) if isinstance(value, int) else value
-    if not isinstance(text, str) or not 0 < len(text) <= LONGEST_NUMBER:
-        return None
-    return int(text) if text.isascii() and text.isdigit() else None
+    return int(value) if value.isascii() and value.isdigit() else None
 
 
 def parse_number(value: object, gone: str) -> int:
@@ -34,6 +33,12 @@ def parse_number(value: object, gone: str) -> int:
     if number is None:
         raise NotFound(gone)
     return number
+
+
+def texts_of(value: object) -> dict[str, str]:
+    """The query that an address or a store holds; whatever in it is no text is left out."""
+    pairs = value.items() if isinstance(value, dict) else ()
+    return {name: text for name, text in pairs if isinstance(name, str) and isinstance(text, str)}
 
 
 def text_of(value: object) -> str:

@@ -3,22 +3,33 @@
 from typing import Any
 from uuid import UUID, uuid5
 
-from dash import ALL, MATCH, Dash, Input, Output, State, ctx, dcc, no_update, set_props
+from dash import ALL, MATCH, Dash, Input, Output, State, ctx, no_update, set_props
 from dash.development.base_component import Component
 from dash.exceptions import PreventUpdate
 
 from callbacks.background import drive_in_background
 from callbacks.notices import notify
+from callbacks.parsing import parse_id, texts_of, whole_number
 from callbacks.who import actor
 from pages import ids
-from pages.parts.run_panel import events_list, items_table, receipt_table, runs_table, show_progress
-from pages.parts.shell import empty_state
+from pages.parts.run_panel import (
+    events_list,
+    items_table,
+    no_run,
+    receipt_table,
+    run_page,
+    run_panel,
+    runs_table,
+    show_progress,
+)
+from pages.parts.times import zone_note
 from services.domain.actors import Actor
 from services.domain.runs import ItemState, RunProgress
 from services.errors import BadInput, NotFound
 from services.wiring import current
 
 RETRY = "retry"
+GONE = "There is no such run."
 PAGE = 50
 
 Query = dict[str, str]
@@ -33,9 +44,9 @@ def watch(_tick: int | None, seen: str | None, state: str | None) -> tuple[Any, 
     """How far a run is; a look without news changes nothing, and an ended run is not looked at again."""
     who = actor()
     try:
-        run = current().runs.progress(who, parse_run(ctx.outputs_list[0]["id"]["run"]))
+        run = current().runs.progress(who, run_of(ctx.outputs_list[0]["id"]))
     except NotFound as gone:
-        return empty_state(gone.message, dcc.Link("All runs", href="/runs")), "", no_update, True
+        return no_run(gone.message), "", no_update, True
     stamp = stamp_of(run)
     if stamp == seen:
         return no_update, no_update, no_update, run.state.is_final
@@ -45,10 +56,11 @@ def watch(_tick: int | None, seen: str | None, state: str | None) -> tuple[Any, 
 
 def act(_clicks: list[int | None]) -> tuple[Any, Any, Any, bool]:
     """Do what a button of a panel says."""
-    if not isinstance(ctx.triggered_id, dict) or not ctx.triggered[0]["value"]:
+    pressed = ctx.triggered_id
+    if not isinstance(pressed, dict) or not ctx.triggered[0]["value"]:
         raise PreventUpdate
-    runs, who, run_id = current().runs, actor(), parse_run(ctx.triggered_id["run"])
-    match ctx.triggered_id["act"]:
+    runs, who, run_id = current().runs, actor(), run_of(pressed)
+    match pressed.get("act"):
         case "stop":
             runs.stop(who, run_id)
         case "pause":
@@ -68,19 +80,39 @@ def act(_clicks: list[int | None]) -> tuple[Any, Any, Any, bool]:
 
 
 def show_runs(_tick: int | None, query: Query) -> Component:
-    return runs_table(current().runs.recent(actor(), team=query.get("whose") == "team"))
+    services, who = current(), actor()
+    runs = services.runs.recent(who, team=texts_of(query).get("whose") == "team")
+    return runs_table(runs, services.usage.time_zone(who))
 
 
-def show_details(_states: list[str | None], query: Query) -> tuple[Component, Component, Component]:
+def show_run(query: Query) -> Component:
+    """The whole page of one run at once, or that there is no such run."""
+    services, who, asked = current(), actor(), texts_of(query)
+    try:
+        run = services.runs.progress(who, parse_id(asked.get("run_id"), GONE))
+    except NotFound as gone:
+        return no_run(gone.message)
+    panel = run_panel(run.run_id, show_progress(run, may_steer(who, run)), stamp_of(run), run.state.value)
+    return run_page(panel, zone_note(services.usage.time_zone(who)), *details(who, run, asked))
+
+
+def show_details(states: list[str | None], query: Query) -> tuple[Component, Component, Component]:
     """Items, receipt and history; read anew when the run's state changes."""
-    runs, who, run_id = current().runs, actor(), parse_run(query.get("run_id", ""))
-    shown, after = query.get("state", ""), query.get("after", "")
-    items = runs.items(who, run_id, parse_states(shown), int(after) if after.isdigit() else 0)
+    if not any(states):
+        raise PreventUpdate
+    who, asked = actor(), texts_of(query)
+    return details(who, current().runs.progress(who, parse_id(asked.get("run_id"), GONE)), asked)
+
+
+def details(who: Actor, run: RunProgress, asked: Query) -> tuple[Component, Component, Component]:
+    services, shown = current(), asked.get("state", "")
+    items = services.runs.items(who, run.run_id, parse_states(shown), whole_number(asked.get("after")) or 0)
     next_after = items[-1].position if len(items) == PAGE else None
+    time_zone = services.usage.time_zone(who)
     return (
-        items_table(items, str(run_id), shown, next_after),
-        receipt_table(runs.receipt(who, run_id)),
-        events_list(runs.events(who, run_id)),
+        items_table(items, str(run.run_id), shown, next_after, time_zone),
+        receipt_table(services.runs.receipt(who, run.run_id)),
+        events_list(services.runs.events(who, run.run_id), run.name, time_zone),
     )
 
 
@@ -94,11 +126,9 @@ def may_steer(who: Actor, run: RunProgress) -> bool:
     return run.user_id == who.user_id or who.may_see_team_usage
 
 
-def parse_run(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError as error:
-        raise NotFound("There is no such run.") from error
+def run_of(component_id: object) -> UUID:
+    """The run that a component of a panel belongs to. Raises NotFound."""
+    return parse_id(component_id.get("run") if isinstance(component_id, dict) else None, GONE)
 
 
 def parse_states(text: str) -> list[ItemState] | None:
@@ -128,12 +158,14 @@ def register(app: Dash) -> None:
     app.callback(
         Output(ids.RUNS_TABLE, "children"), Input(ids.RUNS_TICK, "n_intervals"), Input(ids.RUNS_QUESTION, "data")
     )(show_runs)
+    app.callback(Output(ids.RUN_BODY, "children"), Input(ids.RUN_QUESTION, "data"))(show_run)
     app.callback(
         Output(ids.RUN_ITEMS, "children"),
         Output(ids.RUN_RECEIPT, "children"),
         Output(ids.RUN_EVENTS, "children"),
         Input({"type": "run-state", "run": ALL}, "data"),
-        Input(ids.RUN_QUESTION, "data"),
+        State(ids.RUN_QUESTION, "data"),
+        prevent_initial_call=True,
     )(show_details)
     app.callback(
         Output(ids.RUNS_DRIVEN, "data"),

@@ -6,6 +6,7 @@ from urllib.parse import parse_qsl, urlencode
 from dash import Dash, Input, Output, State, no_update
 from dash.development.base_component import Component
 
+from callbacks.parsing import text_of, texts_of, whole_number
 from callbacks.who import actor
 from pages import ids
 from pages.parts.usage_report import EVERYTHING, cards, filter_bar, pager, plots, usage_table, without
@@ -15,24 +16,27 @@ from services.wiring import current
 
 def show_usage(query: dict[str, str]) -> tuple[list[Component | None], str]:
     usage, who = current().usage, actor()
+    query = texts_of(query)
     question = parse_question(query, usage.today(who))
-    page = int(query["page"]) if query.get("page", "").isdigit() else 1
-    report = usage.report(who, question, page)
+    report = usage.report(who, question, whole_number(query.get("page")) or 1)
     shown = [
         filter_bar(query, report.people, question.first_day, question.last_day),
         cards(report.totals),
         plots(report.by_day, report.by_user, report.sees_team) if report.totals.calls else None,
-        usage_table(report.rows, report.totals),
+        usage_table(report.rows, report.totals, report.time_zone),
         pager(without(query, "page"), report.page, report.pages),
     ]
     return shown, f"/exports/usage.csv?{urlencode(without(query, 'page'))}"
 
 
-def change_filters(first: str, last: str, person: str, provider: str, search: str | None) -> Any:
+def change_filters(
+    first: str | None, last: str | None, person: str | None, provider: str | None, search: str | None
+) -> Any:
     """The address of the question as the controls now put it; unchanged controls change nothing."""
-    query = dict(parse_qsl((search or "").lstrip("?")))
+    query = dict(parse_qsl(text_of(search).lstrip("?")))
     shown = parse_question(query, current().usage.today(actor()))
-    chosen = {"user": person, "provider": provider}
+    first, last = text_of(first), text_of(last)
+    chosen = {"user": text_of(person), "provider": text_of(provider)}
     wanted = without(query, "page") | {name: "" if value == EVERYTHING else value for name, value in chosen.items()}
     if (first, last) != (str(shown.first_day), str(shown.last_day)):
         wanted = without(wanted, "span") | {"from": first, "until": last}

@@ -124,7 +124,7 @@ def run_facts(progress: RunProgress) -> dict[str, Any]:
 def run_lines(progress: RunProgress) -> list[str]:
     state = f"{progress.state.value}: {progress.pause_reason}" if progress.pause_reason else progress.state.value
     lines = [
-        f"Run {progress.run_id} · {progress.title or progress.kind.value} · {state}",
+        f"Run {progress.run_id} · {progress.name} · {state}",
         f"  {progress.done:,} done, {progress.failed:,} failed, {progress.unknown:,} unknown,"
         f" {progress.refused:,} refused, {progress.skipped:,} skipped, {progress.left:,} left;"
         f" ${progress.cost_usd:.4f}",

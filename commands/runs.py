@@ -34,7 +34,7 @@ def list_runs(email: str | None, organization: str | None) -> Reply:
 def listed(run: RunProgress) -> dict[str, object]:
     return run_facts(run) | {
         "kind": run.kind.value,
-        "title": run.title,
+        "title": run.name,
         "user": run.user_name,
         "created_at": run.created_at,
     }

@@ -14,7 +14,7 @@ from commands.replies import Reply, replying
 from services.domain.usage_question import parse_question
 from services.usage import UsageRow
 
-FIGURES = ("calls", "failed", "unknown", "credits", "tokens", "cost")
+FIGURES = ("calls", "failed", "unknown", "credits", "tokens", "cost", "perhaps")
 
 
 @replying("usage")
@@ -37,7 +37,9 @@ def usage(organization: str, first: str | None, last: str | None) -> Reply:
         "rows": rows,
         "totals": totals,
     }
-    lines = [f"{'day':<11}{'user':<32}{'provider':<14}{'calls':>9}{'credits':>10}{'tokens':>12}{'cost':>14}"]
+    lines = [
+        f"{'day':<11}{'user':<32}{'provider':<14}{'calls':>9}{'credits':>10}{'tokens':>12}{'cost':>14}{'perhaps':>14}"
+    ]
     lines += [line_of(row["day"], row["user"], row["provider"], row) for row in rows]
     lines.append(line_of("", "", "total", totals))
     return Reply(facts, lines)
@@ -54,8 +56,9 @@ def summed(rows: Iterable[UsageRow], emails: dict[UUID, str]) -> list[dict[str, 
         entry["failed"] += row.failed
         entry["unknown"] += row.unknown
         entry["credits"] += row.credits
-        entry["tokens"] += row.tokens_in + row.tokens_out
+        entry["tokens"] += row.tokens
         entry["cost"] += row.cost_usd
+        entry["perhaps"] += row.perhaps_usd
     return [
         {
             "user": emails.get(user_id, names[user_id]),
@@ -76,5 +79,5 @@ def whole(value: Decimal | int) -> Decimal | int:
 def line_of(day: object, user: str, provider: str, figures: dict[str, Any]) -> str:
     return (
         f"{day!s:<11}{user:<32}{provider:<14}{figures['calls']:>9,}{figures['credits']:>10,}"
-        f"{figures['tokens']:>12,}{figures['cost']:>14,.4f}"
+        f"{figures['tokens']:>12,}{figures['cost']:>14,.4f}{figures['perhaps']:>14,.4f}"
     )

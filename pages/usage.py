@@ -15,7 +15,7 @@ def layout(**query: str) -> Component:
         [
             page_header(
                 "Usage",
-                "Every figure is a sum over the ledger, which holds one row for each call that was made.",
+                "Who used which provider, what was charged for it, and what perhaps was charged besides.",
                 [html.A("Download CSV", id=ids.USAGE_CSV, className="btn btn-secondary", href="/exports/usage.csv")],
             ),
             # What the address asks for; the callback reads it and answers.

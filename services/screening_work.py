@@ -16,6 +16,7 @@ from services.db import positions as positions_db
 from services.db import screening as db
 from services.db.pool import Tx
 from services.db.prices import read_prices
+from services.db.runs import RunOrder
 from services.db.screening import NewExtras, NewScreening, StoredProfile
 from services.domain.constraints import Constraint, read_constraints
 from services.domain.criteria import Criterion, Kind, deciding, of_kind
@@ -43,7 +44,7 @@ from services.domain.verdicts import (
     read_nice_answer,
 )
 from services.providers.openai import PROVIDER, Completion
-from services.runs.kinds import Answered, Charge, ClaimedItem, NotWorked, Prepared, RunOrder
+from services.runs.kinds import Answered, Charge, ClaimedItem, NotWorked, Prepared
 
 OPERATION = "screen"
 EXTRAS_OPERATION = "screen extras"

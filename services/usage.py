@@ -13,7 +13,9 @@ from services.clock import Clock
 from services.db import usage as db
 from services.db.pool import Database
 from services.domain.actors import Actor
+from services.domain.money import ledger_amount
 from services.domain.spreadsheets import BYTE_ORDER_MARK, export_cell
+from services.domain.time_zones import known_time_zone
 from services.domain.usage import DayOfUsage, UsageRow, UsageTotals, UserOfUsage
 from services.domain.usage_question import UsageQuestion
 from services.errors import BadInput, NotAllowed
@@ -22,9 +24,10 @@ ROWS_A_PAGE = 50
 CSV_ROWS_A_READ = 1000
 LONGEST_SPAN_DAYS = 1100
 CSV_COLUMNS = (
-    "day", "user_name", "provider", "operation", "model", "run_id", "run_title", "calls", "failed", "unknown",
-    "unpriced", "requested", "fulfilled", "credits", "tokens_in", "tokens_cached", "tokens_out", "cost_usd",
+    "day", "user_name", "provider", "run_id", "run_title", "calls", "failed", "unknown", "unpriced", "credits",
+    "tokens", "cost_usd", "perhaps_usd",
 )  # fmt: skip
+MONEY = ("cost_usd", "perhaps_usd")
 
 
 @dataclass(frozen=True)
@@ -52,8 +55,12 @@ class Usage:
 
     def today(self, actor: Actor) -> date:
         """The calendar day it is now for this actor's organization."""
+        return self.today_in(self.time_zone(actor))
+
+    def time_zone(self, actor: Actor) -> str:
+        """The time zone of this actor's organization; UTC until it chooses one."""
         with self.db.act_as(actor) as tx:
-            return self.today_in(db.organization_time_zone(tx))
+            return known_time_zone(db.organization_time_zone(tx))
 
     def today_in(self, time_zone: str) -> date:
         return self.clock.now().astimezone(ZoneInfo(time_zone)).date()
@@ -62,7 +69,7 @@ class Usage:
         """Answer the question for this actor. Raises NotAllowed for another's figures, BadInput for a bad span."""
         check_span(question)
         with self.db.act_as(actor) as tx:
-            time_zone = db.organization_time_zone(tx)
+            time_zone = known_time_zone(db.organization_time_zone(tx))
             span = self.span(actor, question, time_zone)
             totals = db.usage_totals(tx, span)
             pages = max(1, -(-totals.groups // ROWS_A_PAGE))
@@ -87,7 +94,7 @@ class Usage:
         offset = 0
         while True:
             with self.db.act_as(actor) as tx:
-                span = self.span(actor, question, db.organization_time_zone(tx))
+                span = self.span(actor, question, known_time_zone(db.organization_time_zone(tx)))
                 rows = db.usage_rows(tx, span, CSV_ROWS_A_READ, offset)
             yield from rows
             if len(rows) < CSV_ROWS_A_READ:
@@ -95,10 +102,10 @@ class Usage:
             offset += CSV_ROWS_A_READ
 
     def csv(self, actor: Actor, question: UsageQuestion) -> Iterator[str]:
-        """The same rows as text for a spreadsheet; money with every digit that was recorded."""
+        """The same rows as text for a spreadsheet; money with all ten places of the ledger."""
         yield BYTE_ORDER_MARK + csv_line(CSV_COLUMNS)
         for row in self.rows(actor, question):
-            yield csv_line([export_cell(name, plain(getattr(row, name))) for name in CSV_COLUMNS])
+            yield csv_line([export_cell(name, plain(name, getattr(row, name))) for name in CSV_COLUMNS])
 
     def span(self, actor: Actor, question: UsageQuestion, time_zone: str) -> dict[str, Any]:
         """The query's parameters; a recruiter's question is always about the recruiter."""
@@ -130,6 +137,8 @@ def csv_line(cells: Sequence[str]) -> str:
     return buffer.getvalue()
 
 
-def plain(value: Any) -> Any:
-    """A cell's value as export_cell takes it: dates and ids as text."""
+def plain(name: str, value: Any) -> Any:
+    """A cell's value as export_cell takes it: dates and ids as text, every amount with as many decimals."""
+    if name in MONEY:
+        return f"{ledger_amount(value):f}"
     return str(value) if isinstance(value, (date, UUID)) else value

@@ -35,14 +35,20 @@ class PositionLine:
 
 
 def home(
-    name: str, lists: Sequence[ListSummary], positions: Sequence[PositionLine], runs: Sequence[RunProgress]
+    name: str,
+    lists: Sequence[ListSummary],
+    positions: Sequence[PositionLine],
+    runs: Sequence[RunProgress],
+    time_zone: str,
 ) -> Component:
     steps = steps_to_go(bool(lists), any(position.is_approved for position in positions), bool(runs))
     is_starting = not all(step.is_done for step in steps)
     return html.Div(
         [
             next_steps(name, steps) if is_starting else None,
-            card("Your latest runs", runs_table(runs) if runs else empty_state("You have started no run yet.")),
+            card(
+                "Your latest runs", runs_table(runs, time_zone) if runs else empty_state("You have started no run yet.")
+            ),
             html.Div([card("Lists", lists_of(lists)), card("Positions", positions_of(positions))], className="blocks"),
         ]
     )
@@ -74,7 +80,7 @@ def next_steps(name: str, steps: Sequence[Step]) -> Component:
 
 
 def step_card(step: Step, is_next: bool) -> Component:
-    state = html.Span("done", className="tag tag-good") if step.is_done else None
+    state = html.Span("Done", className="tag tag-good") if step.is_done else None
     look = "btn btn-primary btn-sm" if is_next else "btn btn-outline-secondary btn-sm"
     return html.Li(
         [
@@ -115,9 +121,9 @@ def positions_of(positions: Sequence[PositionLine]) -> Component:
                     [
                         html.Td(dcc.Link(one.title, href=f"/positions/{one.id}")),
                         html.Td(
-                            html.Span("approved", className="tag tag-good")
+                            html.Span("Approved", className="tag tag-good")
                             if one.is_approved
-                            else html.Span("needs approval", className="tag tag-unsure"),
+                            else html.Span("Needs approval", className="tag tag-unsure"),
                             className="text-end",
                         ),
                     ]

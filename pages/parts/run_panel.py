@@ -1,8 +1,7 @@
 """A run as people watch it: how far it is, what it costs, and what they can do about it."""
 
-from collections.abc import Sequence
-from datetime import datetime
-from decimal import Decimal
+from collections.abc import Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
 import dash_bootstrap_components as dbc
@@ -10,17 +9,21 @@ from dash import dcc, html
 from dash.development.base_component import Component
 
 from pages import ids
-from pages.parts.shell import PROVIDER_NAMES, empty_state
-from services.domain.money import show_usd
-from services.domain.runs import ItemState, ReceiptLine, RunEvent, RunItem, RunKind, RunProgress, RunState
+from pages.parts.figures import MONEY_HEAD, amount_cell
+from pages.parts.shell import PROVIDER_NAMES, card, empty_state
+from pages.parts.times import show_when, zone_note
+from services.domain.money import show_column, show_usd, total
+from services.domain.runs import ItemState, ReceiptLine, RunEvent, RunItem, RunProgress, RunState
 
 WATCH_MS = 1000
-KIND_NAMES = {
-    RunKind.SCREENING: "Screening",
-    RunKind.ENRICHMENT: "Enrichment",
-    RunKind.EMAILS: "E-mail lookup",
-    RunKind.IMPORT: "Import",
-    RunKind.EXPORT: "Export",
+STATE_WORDS = {
+    RunState.QUEUED: "Queued",
+    RunState.RUNNING: "Running",
+    RunState.PAUSED: "Paused",
+    RunState.STOPPING: "Stopping",
+    RunState.SUCCEEDED: "Finished",
+    RunState.FAILED: "Failed",
+    RunState.STOPPED: "Stopped",
 }
 TONES = {
     RunState.QUEUED: "quiet",
@@ -35,17 +38,22 @@ PAUSES = {
     "user": "Paused by hand. Nothing was lost; resume when you like.",
     "budget": "Paused at its cap.",
     "quota": "Paused: today's quota is used up.",
-    "provider": "Paused: the provider needs attention.",
+    "provider": "Paused by trouble with the provider.",
 }
 ITEM_WORDS = {
-    ItemState.WAITING: "waiting",
-    ItemState.CLAIMED: "next",
-    ItemState.SENT: "asked",
-    ItemState.DONE: "done",
-    ItemState.FAILED: "failed",
-    ItemState.REFUSED: "refused",
-    ItemState.SKIPPED: "skipped",
-    ItemState.UNKNOWN: "unknown outcome",
+    ItemState.WAITING: "Waiting",
+    ItemState.CLAIMED: "Starting",
+    ItemState.SENT: "In progress",
+    ItemState.DONE: "Done",
+    ItemState.FAILED: "Failed",
+    ItemState.REFUSED: "Refused",
+    ItemState.SKIPPED: "Skipped",
+    ItemState.UNKNOWN: "Unknown outcome",
+}
+# Reasons that the database writes, in words for those who wait for a result.
+REASON_WORDS = {
+    "process_lost": "The run was interrupted before the answer came; it may have been charged.",
+    "dead_letter": "The run was interrupted twice while it prepared this person, so this person was left out.",
 }
 ITEM_TONES = {
     ItemState.DONE: "good",
@@ -62,8 +70,8 @@ EVENT_WORDS = {
     "stopped": "Stopped",
     "succeeded": "Finished",
     "failed": "Failed",
-    "driver": "A job process took over",
-    "rescued": "What an ended job process left was put right",
+    "driver": "Interrupted; went on by itself",
+    "rescued": "What the interruption had cut off was put right",
 }
 ACTS = {
     "stop": ("Stop", "btn btn-outline-secondary btn-sm"),
@@ -71,18 +79,40 @@ ACTS = {
     "resume": ("Resume", "btn btn-primary btn-sm"),
     "retry": ("Retry what failed", "btn btn-primary btn-sm"),
 }
-STATUS_WORDS = {"charged": "charged", "free": "free", "failed": "not charged", "unknown": "perhaps charged"}
+STATUS_WORDS = {"charged": "Charged", "free": "Free", "failed": "Not charged", "unknown": "Unknown"}
+FIRST_FIGURE = 4
+OPERATION_WORDS = {"screen": "Screening", "screen extras": "Nice-to-haves", "enrich": "Enrichment"}
 
 
-def run_panel(run_id: UUID | str) -> Component:
-    """A panel that watches one run; its callbacks are in callbacks/runs.py."""
+def no_run(words: str) -> Component:
+    """What stands where a run would, if there is none."""
+    return empty_state(words, dcc.Link("All runs", href="/runs"))
+
+
+def run_page(panel: Component, note: Component, items: Component, receipt: Component, events: Component) -> Component:
+    """A run's own page, below its head."""
+    return html.Div(
+        [
+            panel,
+            card("People", html.Div(items, id=ids.RUN_ITEMS)),
+            card("Receipt", html.Div(receipt, id=ids.RUN_RECEIPT)),
+            card("History", html.Div(events, id=ids.RUN_EVENTS)),
+            html.Div([note, dcc.Link("All runs", href="/runs")], className="run-foot"),
+        ]
+    )
+
+
+def run_panel(
+    run_id: UUID | str, view: Component | None = None, seen: str | None = None, state: str | None = None
+) -> Component:
+    """A panel that watches one run, empty or as it stands; its callbacks are in callbacks/runs.py."""
     run = str(run_id)
     return html.Section(
         [
-            dcc.Store(id=ids.run_seen(run)),
-            dcc.Store(id=ids.run_state(run)),
+            dcc.Store(id=ids.run_seen(run), data=seen),
+            dcc.Store(id=ids.run_state(run), data=state),
             dcc.Interval(id=ids.run_tick(run), interval=WATCH_MS),
-            html.Div(id=ids.run_view(run), className="run-view"),
+            html.Div(view, id=ids.run_view(run), className="run-view"),
         ],
         className="block run-panel",
         **{"data-run-panel": run, "aria-label": "Run"},
@@ -96,7 +126,7 @@ def show_progress(run: RunProgress, may_steer: bool) -> Component:
             html.Div(
                 [
                     chip(run.state, is_stalled=run.is_stalled),
-                    dcc.Link(run_title(run), href=f"/runs/{run.run_id}", className="run-title"),
+                    dcc.Link(run.name, href=f"/runs/{run.run_id}", className="run-title"),
                     html.Span(f"by {run.user_name}", className="text-secondary"),
                     html.Div(acts(run) if may_steer else [], className="run-acts"),
                 ],
@@ -113,14 +143,10 @@ def show_progress(run: RunProgress, may_steer: bool) -> Component:
     )
 
 
-def run_title(run: RunProgress) -> str:
-    return f"{KIND_NAMES[run.kind]}: {run.title}" if run.title else KIND_NAMES[run.kind]
-
-
 def chip(state: RunState, *, is_stalled: bool = False) -> Component:
     if is_stalled:
-        return html.Span("taking over", className="chip chip-unsure")
-    return html.Span(state.value, className=f"chip chip-{TONES[state]}")
+        return html.Span("Interrupted", className="chip chip-unsure")
+    return html.Span(STATE_WORDS[state], className=f"chip chip-{TONES[state]}")
 
 
 def acts(run: RunProgress) -> list[Component]:
@@ -163,7 +189,7 @@ def sentence(run: RunProgress) -> str:
             place = run.queue_place or 0
             return f"Waiting for its turn, {place:,} before it." if place else "About to start."
         case RunState.RUNNING if run.is_stalled:
-            return f"{counted}. Its job process ended; another takes over within seconds."
+            return f"{counted}. Interrupted; it goes on by itself within seconds."
         case RunState.RUNNING:
             left = f", about {show_seconds(run.seconds_left)} left" if run.seconds_left is not None else ""
             return f"{counted}{left}."
@@ -190,7 +216,7 @@ def facts(run: RunProgress) -> list[tuple[str, str]]:
     ]
     known.append(("Left", f"{run.left:,}"))
     if run.state is RunState.RUNNING:
-        known.append(("A minute", f"{run.per_minute:,.0f}"))
+        known.append(("Per minute", f"{run.per_minute:,.0f}"))
     known.append(("Cost", show_usd(run.cost_usd) + cap))
     if run.unknown_usd:
         known.append(("Perhaps charged besides", f"at most {show_usd(run.unknown_usd)}"))
@@ -215,13 +241,7 @@ def show_seconds(seconds: float | None) -> str:
     return f"{minutes} min" if minutes < 90 else f"{minutes / 60:.1f} h"
 
 
-def show_when(at: datetime | None) -> Component | str:
-    if at is None:
-        return ""
-    return html.Time(f"{at:%d %b %H:%M} UTC", dateTime=at.isoformat())
-
-
-def runs_table(runs: Sequence[RunProgress]) -> Component:
+def runs_table(runs: Sequence[RunProgress], time_zone: str) -> Component:
     """Recent runs, newest first."""
     if not runs:
         return empty_state(
@@ -229,37 +249,35 @@ def runs_table(runs: Sequence[RunProgress]) -> Component:
             dcc.Link("Go to Positions", href="/positions", className="btn btn-primary"),
         )
     head = ("State", "Run", "By", "Started", "Progress", "Failed", "Cost")
-    return html.Div(
-        html.Table(
-            [
-                html.Thead(html.Tr([html.Th(name, scope="col") for name in head])),
-                html.Tbody([run_row(run) for run in runs]),
-            ],
-            className="table runs-table",
-        ),
-        className="table-wrap",
+    table = html.Table(
+        [
+            html.Thead(html.Tr([html.Th(name, scope="col") for name in head])),
+            html.Tbody([run_row(run, time_zone) for run in runs]),
+        ],
+        className="table runs-table",
     )
+    return html.Div([html.Div(table, className="table-wrap"), zone_note(time_zone)])
 
 
-def run_row(run: RunProgress) -> Component:
+def run_row(run: RunProgress, time_zone: str) -> Component:
     return html.Tr(
         [
             html.Td(chip(run.state, is_stalled=run.is_stalled)),
-            html.Td(dcc.Link(run_title(run), href=f"/runs/{run.run_id}")),
+            html.Td(dcc.Link(run.name, href=f"/runs/{run.run_id}"), className="run-name"),
             html.Td(run.user_name),
-            html.Td(show_when(run.created_at), className="text-nowrap"),
+            html.Td(show_when(run.created_at, time_zone), className="text-nowrap"),
             html.Td([progress_bar(run), html.Span(f"{run.settled:,} of {run.items:,}", className="run-count")]),
-            html.Td(f"{run.failed + run.refused + run.unknown:,}", className="text-end"),
-            html.Td(show_usd(run.cost_usd), className="text-end"),
+            html.Td(f"{run.failed + run.refused + run.unknown:,}", className="num"),
+            html.Td(show_usd(run.cost_usd), className="num"),
         ]
     )
 
 
-def items_table(items: Sequence[RunItem], run_id: str, shown: str, next_after: int | None) -> Component:
+def items_table(items: Sequence[RunItem], run_id: str, shown: str, next_after: int | None, time_zone: str) -> Component:
     """A page of a run's items with their reasons, and filters by state."""
     filters = html.Nav(
         [item_filter(run_id, "", "All", shown)]
-        + [item_filter(run_id, state.value, ITEM_WORDS[state].capitalize(), shown) for state in ItemState],
+        + [item_filter(run_id, state.value, ITEM_WORDS[state], shown) for state in ItemState],
         className="chips",
         **{"aria-label": "Items by state"},
     )
@@ -268,7 +286,7 @@ def items_table(items: Sequence[RunItem], run_id: str, shown: str, next_after: i
     rows = [
         html.Tr(
             [
-                html.Td(f"{item.position:,}", className="text-end"),
+                html.Td(f"{item.position:,}", className="num"),
                 html.Td(
                     dcc.Link(
                         item.full_name or item.profile_url or "unnamed", href=f"/candidates?person={item.candidate_id}"
@@ -277,8 +295,8 @@ def items_table(items: Sequence[RunItem], run_id: str, shown: str, next_after: i
                 html.Td(
                     html.Span(ITEM_WORDS[item.state], className=f"chip chip-{ITEM_TONES.get(item.state, 'quiet')}")
                 ),
-                html.Td(item.reason),
-                html.Td(show_when(item.settled_at), className="text-nowrap"),
+                html.Td(REASON_WORDS.get(item.reason_code, item.reason)),
+                html.Td(show_when(item.settled_at, time_zone), className="text-nowrap"),
             ]
         )
         for item in items
@@ -303,43 +321,62 @@ def item_filter(run_id: str, state: str, words: str, shown: str) -> Component:
 
 
 def receipt_table(lines: Sequence[ReceiptLine]) -> Component:
-    """What the run was charged, to the last digit of the ledger."""
+    """What the run was charged and what it perhaps was besides, to the last digit that was recorded."""
     if not lines:
         return html.P("Nothing was asked yet.", className="text-secondary")
-    head = ("Provider", "For", "Model", "Outcome", "Calls", "Tokens in", "of them cached", "Tokens out", "Cost")
+    head = ("Provider", "For", "Model", "Outcome", "Calls", "Tokens in", "Of them cached", "Tokens out", *MONEY_HEAD)
+    charged = show_column([*(line.cost_usd for line in lines), total(line.cost_usd for line in lines)])
+    perhaps = show_column([*(line.perhaps_usd for line in lines), total(line.perhaps_usd for line in lines)])
     rows = [
         html.Tr(
             [
                 html.Td(PROVIDER_NAMES.get(line.provider, line.provider)),
-                html.Td(line.operation),
+                html.Td(OPERATION_WORDS.get(line.operation, line.operation)),
                 html.Td(line.model),
                 html.Td(STATUS_WORDS[line.status]),
                 *(
-                    html.Td(f"{count:,}", className="text-end")
+                    html.Td(f"{count:,}", className="num")
                     for count in (line.calls, line.tokens_in, line.tokens_cached, line.tokens_out)
                 ),
-                html.Td(f"${line.cost_usd:,.6f}", className="text-end"),
+                amount_cell(cost),
+                amount_cell(at_most),
             ]
         )
-        for line in lines
+        for line, cost, at_most in zip(lines, charged, perhaps, strict=False)
     ]
-    total = sum((line.cost_usd for line in lines), Decimal(0))
-    foot = html.Tfoot(html.Tr([html.Th("Sum", colSpan=8), html.Td(f"${total:,.6f}", className="text-end")]))
-    header = html.Thead(html.Tr([html.Th(name, scope="col") for name in head]))
+    foot = html.Tfoot(html.Tr([html.Th("Sum", colSpan=8), amount_cell(charged[-1]), amount_cell(perhaps[-1])]))
+    header = html.Thead(
+        html.Tr(
+            [html.Th(name, scope="col", className="num" if at >= FIRST_FIGURE else "") for at, name in enumerate(head)]
+        )
+    )
     return html.Div(html.Table([header, html.Tbody(rows), foot], className="table"), className="table-wrap")
 
 
-def events_list(events: Sequence[RunEvent]) -> Component:
-    """The history of a run, oldest first."""
-    return html.Ol([html.Li(event_words(event)) for event in events], className="run-events")
+def events_list(events: Sequence[RunEvent], name: str, time_zone: str) -> Component:
+    """The history of a run, oldest first; that its work began is no news beside that it runs."""
+    told = [event for before, event in zip([None, *events], events, strict=False) if not begins(before, event)]
+    lines = [html.Li(event_words(event, name if at == 0 else "", time_zone)) for at, event in enumerate(told)]
+    return html.Ol(lines, className="run-events")
 
 
-def event_words(event: RunEvent) -> list[Component | str]:
+def begins(before: RunEvent | None, event: RunEvent) -> bool:
+    """Whether this only says who does the work that the line before it has announced."""
+    return event.event == "driver" and before is not None and before.event == "running"
+
+
+def event_words(event: RunEvent, name: str, time_zone: str) -> list[Component | str]:
     words = EVENT_WORDS.get(event.event, event.event)
     if event.event == "rescued":
-        detail = event.detail
-        words += f": {detail['returned']} put back, {detail['unknown']} of unknown outcome, {detail['dead']} given up"
-    said = event.detail.get("message") or PAUSES.get(event.detail.get("reason", ""), "")
+        words += rescued_words(event.detail)
+    said = event.detail.get("message") or PAUSES.get(event.detail.get("reason", ""), "") or name
     by = f" by {event.user_name}" if event.user_name and event.event in ("queued", "stopping", "stopped") else ""
-    when = html.Time(f"{event.at:%d %b %H:%M:%S}", dateTime=event.at.isoformat(), className="text-secondary")
+    when = html.Span(show_when(event.at, time_zone, seconds=True), className="text-secondary")
     return [when, f" {words}{by}", f" · {said}" if said else ""]
+
+
+def rescued_words(detail: Mapping[str, Any]) -> str:
+    """How many people an interruption touched, by what becomes of them."""
+    parts = (("returned", "tried again"), ("unknown", "of unknown outcome"), ("dead", "left out"))
+    told = [f"{detail[name]:,} {words}" for name, words in parts if detail.get(name)]
+    return f": {', '.join(told)}" if told else ""

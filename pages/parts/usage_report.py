@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -12,9 +11,11 @@ from dash import dcc, html
 from dash.development.base_component import Component
 
 from pages import ids
+from pages.parts.figures import MONEY_HEAD, amount_cell
 from pages.parts.shell import PROVIDER_NAMES, empty_state
-from services.domain.money import show_usd
-from services.domain.usage import DayOfUsage, UsageRow, UsageTotals, UserOfUsage
+from pages.parts.times import zone_note
+from services.domain.money import show_column, show_usd
+from services.domain.usage import DayOfUsage, UsageFigures, UsageRow, UsageTotals, UserOfUsage
 
 SPANS = (("today", "Today"), ("7", "7 days"), ("30", "30 days"), ("month", "This month"), ("all", "A year"))
 EVERYTHING = "all"
@@ -83,22 +84,32 @@ def address(query: Mapping[str, str]) -> str:
 
 
 def cards(totals: UsageTotals) -> Component:
-    trouble = totals.failed + totals.unknown
     shown = [
         figure_card(
-            "Money", show_usd(totals.cost_usd), f"{totals.unpriced} calls without a price" if totals.unpriced else ""
+            "Charged",
+            show_usd(totals.cost_usd),
+            f"{totals.unpriced:,} calls without a price" if totals.unpriced else "",
         ),
         figure_card(
-            "Calls", f"{totals.calls:,}", f"{trouble:,} failed or of unknown outcome" if trouble else "none failed"
+            "Perhaps charged besides",
+            show_usd(totals.perhaps_usd),
+            f"at most, for {counted(totals.unknown)} of unknown outcome"
+            if totals.unknown
+            else "every outcome is known",
         ),
+        figure_card("Calls", f"{totals.calls:,}", f"{totals.failed:,} failed" if totals.failed else "none failed"),
         figure_card(
             "Tokens",
-            f"{totals.tokens_in + totals.tokens_out:,}",
+            f"{totals.tokens:,}",
             f"{totals.tokens_in:,} in ({totals.tokens_cached:,} cached), {totals.tokens_out:,} out",
         ),
-        figure_card("Credits", f"{totals.credits.normalize():f}", "as the providers report them"),
+        figure_card("Credits", show_column([totals.credits], 0)[0], "as the providers report them"),
     ]
     return html.Div(shown, className="cards")
+
+
+def counted(calls: int) -> str:
+    return "1 call" if calls == 1 else f"{calls:,} calls"
 
 
 def figure_card(title: str, figure: str, note: str) -> Component:
@@ -113,9 +124,9 @@ def figure_card(title: str, figure: str, note: str) -> Component:
 
 
 def plots(by_day: Sequence[DayOfUsage], by_user: Sequence[UserOfUsage], sees_team: bool) -> Component:
-    charts = [plot("Money a day", money_a_day(by_day)), plot("Calls a day", calls_a_day(by_day))]
+    charts = [plot("Charged a day, USD", money_a_day(by_day)), plot("Calls a day", calls_a_day(by_day))]
     if sees_team and len(by_user) > 1:
-        charts.append(plot("Money a person", money_a_person(by_user)))
+        charts.append(plot("Charged a person, USD", money_a_person(by_user)))
     return html.Div(charts, className="plots")
 
 
@@ -174,58 +185,51 @@ def money_a_person(by_user: Sequence[UserOfUsage]) -> list[dict[str, Any]]:
     ]
 
 
-COLUMNS = ("Day", "Person", "Provider", "What", "Run", "Calls", "Failed", "Credits", "Tokens in", "Tokens out", "USD")
-FIRST_FIGURE = 5
+COLUMNS = ("Day", "Person", "Provider", "Run", "Calls", "Failed", "Unknown", "Credits", "Tokens", *MONEY_HEAD)
+FIRST_FIGURE = 4
 
 
-def usage_table(rows: Sequence[UsageRow], totals: UsageTotals) -> Component:
+def usage_table(rows: Sequence[UsageRow], totals: UsageTotals, time_zone: str) -> Component:
     if not rows:
         return empty_state("Nothing was used in this span. Choose more days, or screen somebody.")
-    head = [html.Th(name, className="num" if at >= FIRST_FIGURE else "") for at, name in enumerate(COLUMNS)]
-    total = [html.Td("All rows of this question", colSpan=FIRST_FIGURE)] + [
-        html.Td(text, className="num")
-        for text in (
-            f"{totals.calls:,}",
-            f"{totals.failed + totals.unknown:,}",
-            f"{totals.credits.normalize():f}",
-            f"{totals.tokens_in:,}",
-            f"{totals.tokens_out:,}",
-            exact_usd(totals.cost_usd),
-        )
+    head = [
+        html.Th(name, scope="col", className="num" if at >= FIRST_FIGURE else "") for at, name in enumerate(COLUMNS)
     ]
-    return html.Div(
-        html.Table(
-            [
-                html.Thead(html.Tr(head)),
-                html.Tbody([usage_row(row) for row in rows]),
-                html.Tfoot(html.Tr(total, className="fw-semibold")),
-            ],
-            className="table table-sm table-hover",
-        ),
-        className="table-responsive",
+    *figures, sums = figure_cells([*rows, totals])
+    body = [html.Tr([*word_cells(row), *cells]) for row, cells in zip(rows, figures, strict=True)]
+    foot = html.Tr([html.Th("Sum, of all pages", scope="row", colSpan=FIRST_FIGURE), *sums], className="fw-semibold")
+    table = html.Table(
+        [html.Thead(html.Tr(head)), html.Tbody(body), html.Tfoot(foot)],
+        className="table table-sm table-hover usage-table",
     )
+    return html.Div([html.Div(table, className="table-responsive"), zone_note(time_zone, "Days")])
 
 
-def usage_row(row: UsageRow) -> Component:
-    run = dcc.Link(row.run_title or "run", href=f"/runs/{row.run_id}") if row.run_id else "–"
-    what = f"{row.operation} · {row.model}" if row.model else row.operation
-    words = [str(row.day), row.user_name, PROVIDER_NAMES.get(row.provider, row.provider), what, run]
-    figures = [
-        f"{row.calls:,}",
-        f"{row.failed + row.unknown:,}" if row.failed + row.unknown else "–",
-        f"{row.credits.normalize():f}",
-        f"{row.tokens_in:,}",
-        f"{row.tokens_out:,}",
-        exact_usd(row.cost_usd),
+def word_cells(row: UsageRow) -> list[Component]:
+    run = dcc.Link(row.run_title, href=f"/runs/{row.run_id}") if row.run_id else "–"
+    return [
+        html.Td(str(row.day), className="text-nowrap"),
+        html.Td(row.user_name),
+        html.Td(PROVIDER_NAMES.get(row.provider, row.provider)),
+        html.Td(run, className="run-name"),
     ]
-    return html.Tr([*(html.Td(word) for word in words), *(html.Td(text, className="num") for text in figures)])
 
 
-def exact_usd(amount: Decimal) -> str:
-    """Every digit that was recorded, at least the cents: so shown rows add up to the shown total."""
-    digits = f"{amount.normalize():f}"
-    whole, _, fraction = digits.partition(".")
-    return f"{int(whole):,}.{fraction.ljust(2, '0')}"
+def figure_cells(lines: Sequence[UsageFigures]) -> list[list[Component]]:
+    """The figures of each line; within a column all amounts have the same number of decimals."""
+    credits = show_column([line.credits for line in lines], 0)
+    charged = show_column([line.cost_usd for line in lines])
+    perhaps = show_column([line.perhaps_usd for line in lines])
+    return [
+        [
+            *(html.Td(f"{count:,}", className="num") for count in (line.calls, line.failed, line.unknown)),
+            html.Td(credits[at], className="num"),
+            html.Td(f"{line.tokens:,}", className="num"),
+            amount_cell(charged[at]),
+            amount_cell(perhaps[at]),
+        ]
+        for at, line in enumerate(lines)
+    ]
 
 
 def pager(query: Mapping[str, str], page: int, pages: int) -> Component | None:

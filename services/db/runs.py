@@ -52,18 +52,24 @@ class LockedRun:
 
 
 @dataclass(frozen=True)
-class TakenRun:
-    """The run as whoever took its wheel finds it; `live_runs` counts all that are driven now, this one too."""
+class RunOrder:
+    """The run as its driver needs it: ids, who pays, and the parameters frozen at its start."""
 
     run_id: UUID
     org_id: UUID
     user_id: UUID
     kind: str
-    state: str
     version_id: UUID | None
     list_id: UUID | None
     parameters: Mapping[str, Any]
     cap_usd: Decimal | None
+
+
+@dataclass(frozen=True)
+class TakenRun(RunOrder):
+    """The order as whoever took its wheel finds it; `live_runs` counts all runs that are driven now, this one too."""
+
+    state: str
     cost_usd: Decimal
     unknown_usd: Decimal
     items: int

@@ -236,6 +236,22 @@ def show_exact_usd(amount: Decimal) -> str:
     return f"${int(whole):,}.{fraction.ljust(2, '0')}"
 
 
+def show_column(amounts: Sequence[Decimal], least_places: int = 2) -> tuple[str, ...]:
+    """Amounts as they stand one below the other: '0.0042', '1,234.5000'.
+
+    All have the same number of decimals, as many as the finest of them needs; nothing is rounded, so what is
+    shown adds up.
+    """
+    places = max((places_of(amount) for amount in amounts), default=0)
+    return tuple(f"{amount:,.{max(places, least_places)}f}" for amount in amounts)
+
+
+def places_of(amount: Decimal) -> int:
+    """How many decimals an amount needs."""
+    exponent = amount.normalize().as_tuple().exponent
+    return max(0, -exponent) if isinstance(exponent, int) else 0
+
+
 def total(amounts: Iterable[Decimal]) -> Decimal:
     """The exact sum."""
     return sum(amounts, Decimal(0))

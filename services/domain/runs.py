@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 
@@ -17,6 +17,25 @@ class RunKind(StrEnum):
     EMAILS = "emails"
     IMPORT = "import"
     EXPORT = "export"
+
+
+KIND_NAMES: Final = {
+    RunKind.SCREENING: "Screening",
+    RunKind.ENRICHMENT: "Enrichment",
+    RunKind.EMAILS: "E-mail lookup",
+    RunKind.IMPORT: "Import",
+    RunKind.EXPORT: "Export",
+}
+
+
+def run_name(kind: RunKind, title: str, items: int, list_name: str | None, *, is_retry: bool = False) -> str:
+    """What a run is called wherever it is named (docs/run-life.md, What a run is called).
+
+    For whom or what, how many people, and where they came from: 'Backend engineer: 120 people from “June import”'.
+    """
+    people = "1 person" if items == 1 else f"{items:,} people"
+    source = f"from “{list_name}”" if list_name else "chosen by hand"
+    return f"{title or KIND_NAMES[kind]}: {people} {source}{', again' if is_retry else ''}"
 
 
 class RunState(StrEnum):
@@ -76,6 +95,7 @@ class RunProgress:
     title: str
     version_id: UUID | None
     list_id: UUID | None
+    list_name: str | None
     retry_of: UUID | None
     items: int
     done: int
@@ -94,6 +114,10 @@ class RunProgress:
     finished_at: datetime | None
     is_stalled: bool
     queue_place: int | None
+
+    @property
+    def name(self) -> str:
+        return run_name(self.kind, self.title, self.items, self.list_name, is_retry=self.retry_of is not None)
 
     @property
     def settled(self) -> int:
@@ -168,7 +192,7 @@ class RunEvent:
 
 @dataclass(frozen=True)
 class ReceiptLine:
-    """What a run was charged for one kind of call with one outcome."""
+    """What a run was charged for one kind of call with one outcome, and what it can have been charged besides."""
 
     provider: str
     operation: str
@@ -181,3 +205,4 @@ class ReceiptLine:
     tokens_cached: int
     tokens_out: int
     cost_usd: Decimal
+    perhaps_usd: Decimal

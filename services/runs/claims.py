@@ -13,11 +13,11 @@ import structlog
 
 from services.db import runs
 from services.db.pool import Tx
-from services.db.runs import Counts, ItemsLeft, LostCalls, Plan, Unworked
+from services.db.runs import Counts, ItemsLeft, LostCalls, Plan, RunOrder, Unworked
 from services.domain.runs import ItemState, RunState
 from services.errors import Busy
 from services.runs.checkpoints import Checkpoints, Step
-from services.runs.kinds import ClaimedItem, Kind, NotWorked, Prepared, RunOrder
+from services.runs.kinds import ClaimedItem, Kind, NotWorked, Prepared
 from services.runs.outcomes import RetryPolicy
 from services.runs.wheel import Wheel, WheelLost
 

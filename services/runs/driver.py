@@ -16,6 +16,7 @@ from uuid import UUID
 import structlog
 
 from services.clock import Clock
+from services.db.runs import RunOrder
 from services.domain.runs import ItemState, RunState
 from services.errors import Busy
 from services.providers.errors import ProviderError
@@ -24,7 +25,7 @@ from services.runs.claims import Claims, Ending, PlannedCall
 from services.runs.flight import Flight, Pace, Purse
 from services.runs.gate import CallTooLarge, Gate, GateShut, Permit
 from services.runs.journal import Journal
-from services.runs.kinds import Kind, RunOrder
+from services.runs.kinds import Kind
 from services.runs.outcomes import (
     RetryPolicy,
     Ruling,
@@ -41,6 +42,11 @@ LEAST_CLAIMED_AT_ONCE = 10
 LOOK_AGAIN_SECONDS = 1.0
 RETRY_SECONDS = 0.5
 OPENING_ITEMS = 10
+ALL_ALIKE = (
+    "The first {count} all ended in the same way: {reason} "
+    "Stop this run if that is to be mended first, or resume it to go on with the others. "
+    "If the reason tells you nothing, show it to the operator of this installation."
+)
 OUT_OF_BUDGET = "The next call could pass this run's cap. Raise the cap to go on."
 
 T = TypeVar("T")
@@ -70,7 +76,7 @@ class Opening:
         call = ruling.settled
         self.reasons.append(call.reason_code if call.item_state != ItemState.DONE else "")
         if self.watched == 0 and self.reasons[0] and len(set(self.reasons)) == 1:
-            return f"The first {len(self.reasons)} all ended in the same way: {call.reason}"
+            return ALL_ALIKE.format(count=len(self.reasons), reason=call.reason)
         return ""
 
 
@@ -89,9 +95,7 @@ class Driver:
         run = wheel.run
         self.clock, self.wheel, self.kind, self.gate, self.settings = clock, wheel, kind, gate, settings
         self.checkpoints = checkpoints or NoCheckpoints()
-        self.order = RunOrder(
-            run.run_id, run.org_id, run.user_id, run.kind, run.version_id, run.list_id, run.parameters, run.cap_usd
-        )
+        self.order: RunOrder = run
         self.claims = Claims(wheel, kind, self.order, self.checkpoints)
         self.flight = Flight(settings.most_in_flight, run.live_runs)
         self.pace = Pace(clock.steady())

@@ -15,11 +15,11 @@ import structlog
 
 from services.db import runs
 from services.db.pool import Tx
-from services.db.runs import Counts
+from services.db.runs import Counts, RunOrder
 from services.domain.runs import ItemState, RunState
 from services.errors import Busy
 from services.runs.checkpoints import Checkpoints, Step
-from services.runs.kinds import Kind, RunOrder
+from services.runs.kinds import Kind
 from services.runs.outcomes import Ruling
 from services.runs.wheel import Wheel, WheelLost
 

@@ -15,20 +15,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from services.db.pool import Tx
-
-
-@dataclass(frozen=True)
-class RunOrder:
-    """The run as its driver needs it: ids, who pays, and the parameters frozen at its start."""
-
-    run_id: UUID
-    org_id: UUID
-    user_id: UUID
-    kind: str
-    version_id: UUID | None
-    list_id: UUID | None
-    parameters: Mapping[str, Any]
-    cap_usd: Decimal | None
+from services.db.runs import RunOrder
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,8 @@ from services.runs.kinds import Answered, Charge, Prepared
 FIRST_WAIT_SECONDS = 1.0
 LONGEST_WAIT_SECONDS = 60.0
 PARKED_AFTER_SECONDS = 300.0
+OPERATOR = "Only the operator of this installation"
+UNKNOWN_MODEL = ("model_not_found", "not_found")
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ def rule_error(
         case TryAgain():
             return try_again(prepared, intent_id, charge, error, policy, duration_ms, dice)
         case NotAuthorised() | NoCredit():
-            return Ruling(booked(prepared, intent_id, charge, duration_ms), park=error.message)
+            return Ruling(booked(prepared, intent_id, charge, duration_ms), park=with_remedy(error))
         case Refused():
             return refused(prepared, intent_id, charge, error, duration_ms)
         case BadAnswer():
@@ -160,7 +162,7 @@ def too_many(prepared: Prepared, intent_id: UUID, charge: Charge, error: TooMany
     return Ruling(
         booked(prepared, intent_id, charge, duration_ms),
         slow_down=SlowDown(min(seconds, PARKED_AFTER_SECONDS) if seconds is not None else None, error.message),
-        park=f"{error.message} It asks for a pause of {seconds / 60:.0f} minutes." if parks and seconds else "",
+        park=with_remedy(error) if parks else "",
     )
 
 
@@ -186,7 +188,7 @@ def try_again(
         again = replace(call, attempts=attempts, wait_seconds=wait, reason_code=error.code, reason=error.message)
         return Ruling(again, slow_down=slow_down)
     if is_unreachable:
-        return Ruling(replace(call, attempts=0), slow_down=slow_down, park=error.message)
+        return Ruling(replace(call, attempts=0), slow_down=slow_down, park=with_remedy(error))
     failure = replace(
         call, attempts=attempts, item_state=ItemState.FAILED, reason_code=error.code, reason=error.message
     )
@@ -212,6 +214,33 @@ def unknown(prepared: Prepared, intent_id: UUID, error: ProviderError, policy: R
         return Ruling(call, at_most_usd=prepared.reserved_usd)
     ruling = Ruling(replace(call, item_state=ItemState.UNKNOWN), at_most_usd=prepared.reserved_usd)
     return or_otherwise(prepared, charge, ruling)
+
+
+def with_remedy(error: ProviderError) -> str:
+    """Why a run pauses, who can mend that, and how; kept with the run, where its owner reads it."""
+    setting = error.provider.upper()
+    match error:
+        case NotAuthorised() if error.code in UNKNOWN_MODEL:
+            remedy = f"{OPERATOR} can mend this: set {setting}_MODEL and start again. Then resume the run."
+        case NotAuthorised():
+            remedy = f"{OPERATOR} can mend this: set a valid {setting}_API_KEY and start again. Then resume the run."
+        case NoCredit():
+            remedy = (
+                f"{OPERATOR} can mend this: add credit to the account of {setting}_API_KEY or raise its spending"
+                " limit. Then resume the run."
+            )
+        case TooManyRequests():
+            minutes = max(1, round((error.retry_after or 0) / 60))
+            remedy = (
+                f"It asks for a pause of {minutes} minutes. Resume the run after it. If this happens often, the operator"
+                f" of this installation can lower {setting}_REQUESTS_PER_MINUTE or have the account's limits raised."
+            )
+        case _:
+            remedy = (
+                "Resume the run in a few minutes. If it pauses again, the operator of this installation can see whether"
+                f" this machine reaches the provider, and what {setting}_BASE_URL says."
+            )
+    return f"{error.message} {remedy}"
 
 
 def or_otherwise(prepared: Prepared, charge: Charge, ruling: Ruling) -> Ruling:

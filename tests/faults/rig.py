@@ -22,6 +22,7 @@ import httpx2
 import psycopg
 
 from services.db.pool import Database, Tx
+from services.db.runs import RunOrder
 from services.domain.actors import Actor
 from services.domain.runs import RunKind, StartedRun
 from services.providers.errors import (
@@ -34,7 +35,7 @@ from services.providers.errors import (
     Unreachable,
 )
 from services.runs.checkpoints import Step
-from services.runs.kinds import Answered, Charge, ClaimedItem, NotWorked, Prepared, RunOrder
+from services.runs.kinds import Answered, Charge, ClaimedItem, NotWorked, Prepared
 from services.runs.orders import RunRequest, Runs, TheseCandidates
 
 ROOT = Path(__file__).resolve().parents[2]

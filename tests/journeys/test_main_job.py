@@ -202,7 +202,7 @@ def screens(ana: Walker, position_id: str, list_id: str) -> UUID:
     assert len(product.simulators.ledger("openai")) == before, "a price costs nothing"
     page.get_by_role("button", name="Start screening").dblclick()
     ana.notice("Screening 30 people")
-    expect(page.locator(".run-panel .chip").first).to_have_text("succeeded", timeout=60_000)
+    expect(page.locator(".run-panel .chip").first).to_have_text("Finished", timeout=60_000)
     runs = product.rows("SELECT id, done, done + skipped FROM runs WHERE list_id = %s", list_id)
     assert len(runs) == 1, "a double click starts one run"
     run_id, done, settled = runs[0]
@@ -226,7 +226,7 @@ def watches_and_leaves(ana: Walker, product: Product, position_id: str, list_id:
     page.get_by_role("button", name="Start screening").click()
     ana.notice(f"Screening {LARGE} people")
     panel = page.locator(".run-panel")
-    expect(panel.locator(".chip").first).to_have_text("running", timeout=PATIENCE_MS)
+    expect(panel.locator(".chip").first).to_have_text("Running", timeout=PATIENCE_MS)
     expect(panel.get_by_text("A minute", exact=True)).to_be_visible()
     wait_until(lambda: done_of(product, list_id)[1] > 0, 40)
     expect(page.locator(".result-row .score").first).to_be_visible()
@@ -239,7 +239,7 @@ def watches_and_leaves(ana: Walker, product: Product, position_id: str, list_id:
     ana.open("/runs")
     ana.step("runs", everywhere=True)
     ana.page.get_by_role("link", name=re.compile(POSITION)).first.click()
-    expect(ana.page.locator(".run-panel .chip").first).to_have_text("succeeded")
+    expect(ana.page.locator(".run-panel .chip").first).to_have_text("Finished")
     expect(ana.page.locator(".run-sentence")).to_have_text(f"{LARGE} of {LARGE}.")
     expect(ana.page.locator("#run-receipt tfoot")).to_contain_text("Sum")
     ana.step("run", everywhere=True)
@@ -331,22 +331,24 @@ def sees_what_it_cost(mia: Walker, product: Product, run_id: UUID) -> None:
     page = mia.page
     expect(page.locator(".figure-card").first).to_be_visible()
     mia.step("usage", everywhere=True)
-    calls, failed, tokens_in, cost = product.rows(
-        "SELECT count(*), count(*) FILTER (WHERE status IN ('failed', 'unknown')), sum(tokens_in), sum(cost_usd)"
+    calls, failed, unknown, tokens, cost, perhaps = product.rows(
+        "SELECT count(*), count(*) FILTER (WHERE status = 'failed'), count(*) FILTER (WHERE status = 'unknown'),"
+        " sum(tokens_in + tokens_out), sum(cost_usd),"
+        " coalesce(sum((detail ->> 'at_most_usd')::numeric) FILTER (WHERE status = 'unknown'), 0)"
         " FROM ledger l JOIN users u ON u.id = l.user_id"
         " WHERE l.provider = 'openai' AND u.email LIKE '%harborline.example'"
     )[0]
     page.get_by_label("Provider").select_option(label="OpenAI")
     page.wait_for_url(re.compile("provider=openai"))
     foot = page.locator("#usage-report tfoot td")
-    expect(foot.nth(1)).to_have_text(f"{calls:,}")
-    expect(foot.nth(2)).to_have_text(f"{failed:,}")
-    expect(foot.nth(4)).to_have_text(f"{tokens_in:,}")
-    assert Decimal(foot.nth(6).inner_text().replace(",", "")) == cost
-    shown = [
-        Decimal(text.replace(",", "")) for text in page.locator("#usage-report tbody td:last-child").all_inner_texts()
-    ]
-    assert sum(shown) == cost
+    for place, figure in enumerate((calls, failed, unknown)):
+        expect(foot.nth(place)).to_have_text(f"{figure:,}")
+    expect(foot.nth(4)).to_have_text(f"{tokens:,}")
+    for place, amount in ((-2, cost), (-1, perhaps)):
+        assert Decimal(foot.nth(place).inner_text().replace(",", "")) == amount
+        cells = page.locator(f"#usage-report tbody td:nth-last-child({-place})").all_inner_texts()
+        assert len({len(text.partition(".")[2]) for text in cells}) == 1, "as many decimals in every row"
+        assert sum(Decimal(text.replace(",", "")) for text in cells) == amount
     text = mia.download(lambda page: page.get_by_role("link", name="Download CSV").click())
     rows = list(csv.DictReader(io.StringIO(text.removeprefix("\ufeff"))))
     money = next(column for column in rows[0] if "usd" in column.lower() or "cost" in column.lower())

@@ -15,11 +15,12 @@ from services.db import positions as positions_db
 from services.db.candidate_rows import candidate_row
 from services.db.pool import Database
 from services.db.positions import BriefText
+from services.db.runs import RunOrder
 from services.domain.dates import month_of
 from services.domain.profiles import Profile, Role
 from services.positions import Positions
 from services.providers.openai import OpenAIChat
-from services.runs.kinds import Answered, ClaimedItem, NotWorked, Prepared, RunOrder
+from services.runs.kinds import Answered, ClaimedItem, NotWorked, Prepared
 from services.screening_work import Judged, ScreeningWork, carried_verdict, carry
 from services.simulators import Simulators
 from tests.fixtures.postgres import Team, Urls

@@ -43,23 +43,23 @@ INSERT INTO drives (org_id, run_id, started_by) VALUES (current_org(), %(run_id)
 -- name: find_progress
 -- Everything a watcher needs, from one row.
 SELECT r.id AS run_id, r.user_id, u.name AS user_name, r.kind, r.state, r.pause_reason, r.message, r.title,
-       r.version_id, r.list_id, r.retry_of, r.items, r.done, r.failed, r.refused, r.skipped, r.unknown,
-       r.per_minute::float8 AS per_minute, r.cost_usd, r.unknown_usd, r.cap_usd, r.estimate_usd, r.estimate_calls,
+       r.version_id, r.list_id, l.name AS list_name, r.retry_of,
+       r.items, r.done, r.failed, r.refused, r.skipped, r.unknown, r.per_minute::float8 AS per_minute, r.cost_usd, r.unknown_usd, r.cap_usd, r.estimate_usd, r.estimate_calls,
        r.created_at, r.started_at, r.finished_at,
        r.state = 'running' AND (r.lease_until IS NULL OR r.lease_until < clock_timestamp()) AS is_stalled,
        CASE WHEN r.state = 'queued' THEN queue_place(r.id) END AS queue_place
-  FROM runs r JOIN users u ON u.id = r.user_id
+  FROM runs r JOIN users u ON u.id = r.user_id LEFT JOIN lists l ON l.id = r.list_id
  WHERE r.id = %(run_id)s
 
 -- name: recent_runs
 -- The newest runs, of one user or of all the organization's.
 SELECT r.id AS run_id, r.user_id, u.name AS user_name, r.kind, r.state, r.pause_reason, r.message, r.title,
-       r.version_id, r.list_id, r.retry_of, r.items, r.done, r.failed, r.refused, r.skipped, r.unknown,
-       r.per_minute::float8 AS per_minute, r.cost_usd, r.unknown_usd, r.cap_usd, r.estimate_usd, r.estimate_calls,
+       r.version_id, r.list_id, l.name AS list_name, r.retry_of,
+       r.items, r.done, r.failed, r.refused, r.skipped, r.unknown, r.per_minute::float8 AS per_minute, r.cost_usd, r.unknown_usd, r.cap_usd, r.estimate_usd, r.estimate_calls,
        r.created_at, r.started_at, r.finished_at,
        r.state = 'running' AND (r.lease_until IS NULL OR r.lease_until < clock_timestamp()) AS is_stalled,
        NULL::int AS queue_place
-  FROM runs r JOIN users u ON u.id = r.user_id
+  FROM runs r JOIN users u ON u.id = r.user_id LEFT JOIN lists l ON l.id = r.list_id
  WHERE (%(user_id)s::uuid IS NULL OR r.user_id = %(user_id)s)
    AND (%(before)s::timestamptz IS NULL OR r.created_at < %(before)s)
  ORDER BY r.created_at DESC, r.id DESC LIMIT %(limit)s
@@ -84,10 +84,13 @@ SELECT e.id AS event_id, e.event, e.detail, e.at, u.name AS user_name
  WHERE e.run_id = %(run_id)s ORDER BY e.id LIMIT %(limit)s
 
 -- name: receipt_of
--- What a run was charged, by provider, operation, model and outcome.
+-- What a run was charged and what calls of unknown outcome can have cost, by provider, operation, model and outcome.
 SELECT l.provider, l.operation, l.model, l.status, count(*) AS calls, sum(l.fulfilled)::bigint AS fulfilled,
        sum(l.credits) AS credits, sum(l.tokens_in)::bigint AS tokens_in, sum(l.tokens_cached)::bigint AS tokens_cached,
-       sum(l.tokens_out)::bigint AS tokens_out, coalesce(sum(l.cost_usd), 0) AS cost_usd
+       sum(l.tokens_out)::bigint AS tokens_out,
+       coalesce(sum(l.cost_usd) FILTER (WHERE l.status <> 'unknown'), 0) AS cost_usd,
+       coalesce(sum(round(coalesce((l.detail ->> 'at_most_usd')::numeric, l.cost_usd), 10))
+                FILTER (WHERE l.status = 'unknown'), 0) AS perhaps_usd
   FROM ledger l WHERE l.run_id = %(run_id)s
  GROUP BY l.provider, l.operation, l.model, l.status ORDER BY l.provider, l.operation, l.model, l.status
 

@@ -1,0 +1,24 @@
+"""Times as people read them: by the clock of their organization, whose time zone is named once beside them."""
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from dash import html
+from dash.development.base_component import Component
+
+
+def show_when(at: datetime | None, time_zone: str, *, seconds: bool = False) -> Component | str:
+    """A moment in this time zone; nothing for one that has not come."""
+    if at is None:
+        return ""
+    local = at.astimezone(ZoneInfo(time_zone))
+    return html.Time(f"{local:%d %b %Y %H:%M:%S}" if seconds else f"{local:%d %b %Y %H:%M}", dateTime=at.isoformat())
+
+
+def zone_note(time_zone: str, of: str = "Times") -> Component:
+    """Whose clock the times beside it go by."""
+    return html.P(f"{of} are in the time zone {zone_name(time_zone)}.", className="zone-note")
+
+
+def zone_name(time_zone: str) -> str:
+    return time_zone.replace("_", " ")
