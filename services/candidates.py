@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 from typing import Final
 from uuid import UUID
 
@@ -122,8 +123,8 @@ class Candidates:
         if not 0 <= start < end <= start + LARGEST_BLOCK:
             raise BadInput("This part of the table cannot be shown; reload the page.")
         filters = stored_filters(view, self.clock.now())
-        with self.database.act_as(actor) as tx:
-            found = candidates.search_candidates(tx, filters, view.sort, view.descending, start, end - start)
+        ask = partial(self.database.ask, actor)
+        found = candidates.search_candidates(ask, filters, view.sort, view.descending, start, end - start)
         return Block(found.rows, found.total, found.total_is_exact)
 
     def count(self, actor: Actor, view: View) -> Count:

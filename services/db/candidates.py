@@ -1,12 +1,14 @@
 """Candidates in the database: searching, one person, lists of them, and erasing one."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import psycopg
-from psycopg.rows import class_row
+from psycopg import sql
+from psycopg.rows import TupleRow, class_row
 from psycopg.types.json import Jsonb
 
 from services.db.pool import Tx, translate
@@ -16,6 +18,8 @@ from services.errors import Conflict
 Q = queries("candidates")
 
 Filters = dict[str, object]
+# One statement and its parameters in, its rows out: within a transaction, or as one (Database.ask).
+Ask = Callable[[sql.SQL, Mapping[str, object]], list[TupleRow]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,14 +132,17 @@ class Payload:
     length: int
 
 
-def search_candidates(tx: Tx, filters: Filters, sort: str, descending: bool, first: int, size: int) -> FoundBlock:
+def search_candidates(ask: Ask, filters: Filters, sort: str, descending: bool, first: int, size: int) -> FoundBlock:
     """The `size` people from place `first` (from 0) on, and the total."""
-    rows = tx.execute(
-        Q["search_candidates"],
-        {"filters": Jsonb(filters), "sort": sort, "descending": descending, "first": first, "size": size},
-    ).fetchall()
-    total, is_exact = rows[0][:2]
-    return FoundBlock([CandidateListing(*row[2:]) for row in rows if row[2] is not None], total, is_exact)
+    parameters = {"filters": Jsonb(filters), "sort": sort, "descending": descending, "first": first, "size": size}
+    people, total, is_exact = ask(Q["search_candidates"], parameters)[0]
+    return FoundBlock([read_listing(person) for person in people], total, is_exact)
+
+
+def read_listing(person: list[Any]) -> CandidateListing:
+    """One element of `listing()` (migration 0010): the columns in order, times as ISO text."""
+    person[-2:] = map(datetime.fromisoformat, person[-2:])
+    return CandidateListing(*person)
 
 
 def count_candidates(tx: Tx, filters: Filters, most: int) -> Count:

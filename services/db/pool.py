@@ -7,7 +7,7 @@ pooler between us and PostgreSQL changes nothing (docs/decisions/database.md).
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -61,6 +61,42 @@ class Database:
         """Run one transaction as the engine: named functions over all organizations, and nothing else."""
         with self.transaction(ENGINE_ROLE, None, None) as tx:
             yield tx
+
+    def ask(self, actor: Actor, statement: sql.SQL, parameters: Mapping[str, object]) -> list[TupleRow]:
+        """Run one statement as a transaction of its own, in one message to the database and one back.
+
+        For what is asked often and quickly (a block of the grid). The statement must be safe to repeat: a
+        connection that a restart left dead is replaced and asked again. Raises Busy as `transaction` does.
+        """
+        pool = self.pool()
+        words = self.opening_words(APP_ROLE, actor.org_id, actor.user_id)
+        for _ in range(self.max_connections + 2):
+            with self.borrowed(pool) as connection:
+                cursor = psycopg.ClientCursor(connection)
+                try:
+                    cursor.execute(sql.SQL("{}; {}; COMMIT").format(words, statement), parameters)
+                    return answer_of(cursor)
+                except (errors.QueryCanceled, errors.LockNotAvailable) as error:
+                    roll_back(connection)
+                    raise Busy(OVERLOADED) from error
+                except psycopg.OperationalError:
+                    connection.close()
+                except BaseException:
+                    roll_back(connection)
+                    raise
+        raise Busy(RECONNECTING)
+
+    @contextmanager
+    def borrowed(self, pool: ConnectionPool[Tx]) -> Iterator[Tx]:
+        """A connection of the pool's; raises Busy if none comes in time."""
+        try:
+            connection = pool.getconn(timeout=self.wait_seconds)
+        except PoolTimeout as error:
+            raise Busy(RECONNECTING) from error
+        try:
+            yield connection
+        finally:
+            pool.putconn(connection)
 
     @contextmanager
     def transaction(self, role: str, org_id: UUID | None, user_id: UUID | None) -> Iterator[Tx]:
@@ -144,6 +180,14 @@ class Database:
         pool = self.pools.pop(os.getpid(), None)
         if pool is not None:
             pool.close()
+
+
+def answer_of(cursor: psycopg.ClientCursor[TupleRow]) -> list[TupleRow]:
+    """The rows of the one statement among several that gave any."""
+    while cursor.description is None:
+        if not cursor.nextset():
+            return []
+    return cursor.fetchall()
 
 
 def roll_back(connection: Tx) -> None:

@@ -1,11 +1,7 @@
 -- name: search_candidates
--- One block of the grid in order, with the total in each row; no match is one row without a person.
-SELECT b.total, b.total_is_exact, c.id, c.full_name, c.title, c.company, c.location, c.role_start, c.industry_months,
-       c.email <> '' AS has_email, c.enrichment, c.source, c.created_at, c.updated_at
-  FROM search_candidates(%(filters)s, %(sort)s, %(descending)s, %(first)s, %(size)s) b
-  LEFT JOIN LATERAL unnest(b.ids) WITH ORDINALITY AS u (id, place) ON true
-  LEFT JOIN candidates c ON c.id = u.id
- ORDER BY u.place
+-- One block of the grid in order, as JSON, and the total.
+SELECT people, total, total_is_exact
+  FROM search_candidates(%(filters)s, %(sort)s, %(descending)s, %(first)s, %(size)s)
 
 -- name: count_candidates
 -- How many match: exact up to the given number, else an expectation.

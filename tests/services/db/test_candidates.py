@@ -17,7 +17,7 @@ from psycopg.rows import dict_row
 
 from services.candidates import stored_filters
 from services.db.candidate_rows import profile_from_json
-from services.db.candidates import count_candidates, search_candidates
+from services.db.candidates import Ask, count_candidates, search_candidates
 from services.db.pool import Database, Tx
 from services.domain.candidate_view import Filters, SortName, View
 from services.domain.candidate_words import WORD_COLUMNS, column_matches
@@ -124,18 +124,23 @@ def filters_of(view: View) -> dict[str, Any]:
     return stored_filters(view, FRESH_SINCE + timedelta(days=183))
 
 
+def within(tx: Tx) -> Ask:
+    """Ask within an open transaction."""
+    return lambda statement, parameters: tx.execute(statement, parameters).fetchall()
+
+
 def all_blocks(tx: Tx, view: View, size: int, always_sorted: int) -> list[int]:
     """Every id of a view, block after block."""
     found: list[int] = []
     while True:
         row = tx.execute(
-            "SELECT ids, total, total_is_exact FROM search_candidates(%s, %s, %s, %s, %s, %s)",
+            "SELECT people, total, total_is_exact FROM search_candidates(%s, %s, %s, %s, %s, %s)",
             [json.dumps(filters_of(view)), view.sort, view.descending, len(found), size, always_sorted],
         ).fetchone()
         assert row is not None
-        ids, total, is_exact = row
-        found += ids
-        if len(ids) < size:
+        people, total, is_exact = row
+        found += [person[0] for person in people]
+        if len(people) < size:
             assert not is_exact or total == len(found)
             return found
 
@@ -186,7 +191,7 @@ def test_a_search_finds_the_same_people_in_the_same_order_as_a_slow_one(crowd: C
         view = replace(view, filters=replace(view.filters, list_id=crowd.list_id))
     expected = expected_ids(crowd, view)
     with crowd.database.act_as(crowd.team.recruiter) as tx:
-        found = search_candidates(tx, filters_of(view), view.sort, view.descending, 0, 500)
+        found = search_candidates(within(tx), filters_of(view), view.sort, view.descending, 0, 500)
         counted = count_candidates(tx, filters_of(view), 10_000)
         everybody = tx.execute(
             "SELECT id FROM matching_candidates(%s, %s, %s)",
@@ -214,7 +219,7 @@ def test_a_jump_far_down_shows_what_scrolling_there_shows(
     for first in (3950, 1234, 2600, 3999, 4000, 9000):
         for _ in ("laid", "used"):
             with database.act_as(team.recruiter) as tx:
-                found = search_candidates(tx, {}, view.sort, view.descending, first, 100)
+                found = search_candidates(within(tx), {}, view.sort, view.descending, first, 100)
             assert [row.id for row in found.rows] == whole[first : first + 100]
     assert (found.total, found.total_is_exact) == (4000, True)
     places = superuser.execute("SELECT count(*) FROM search_anchors WHERE org_id = %s", [team.org_id]).fetchone()
@@ -245,7 +250,7 @@ def test_a_walk_that_finds_too_little_ends_as_a_complete_search(
     )
     view = View(text="common")
     with database.act_as(team.recruiter) as tx:
-        found = search_candidates(tx, filters_of(view), "name", False, 0, 100)
+        found = search_candidates(within(tx), filters_of(view), "name", False, 0, 100)
     assert (len(found.rows), found.total, found.total_is_exact) == (28, 28, True)
 
 
@@ -329,23 +334,23 @@ def test_what_is_not_on_the_list_is_an_error_and_no_sql(
     database: Database, team: Team, filters: dict[str, Any], sort: str, first: int, size: int
 ):
     with pytest.raises(psycopg.Error), database.act_as(team.recruiter) as tx:
-        search_candidates(tx, filters, sort, False, first, size)
+        search_candidates(within(tx), filters, sort, False, first, size)
 
 
 def test_values_are_values_whatever_they_hold(crowd: Crowd):
     nasty = {"sources": ["csv') OR true --", "'"], "companies": ["\\'; SELECT 1"], "titles": ["%s $1 {}"]}
     with crowd.database.act_as(crowd.team.recruiter) as tx:
         for name, values in nasty.items():
-            assert search_candidates(tx, {name: values}, "name", False, 0, 100).rows == []
+            assert search_candidates(within(tx), {name: values}, "name", False, 0, 100).rows == []
 
 
 def test_a_door_opens_for_the_organization_of_its_transaction_only(crowd: Crowd, rivals: Team):
     doors = ("search_candidates('{}', 'name', false, 0, 500)", "count_candidates('{}', 10)")
     with crowd.database.act_as(rivals.recruiter) as tx:
-        theirs = search_candidates(tx, {}, "name", False, 0, 500).rows
-        assert search_candidates(tx, {"list": str(crowd.list_id)}, "name", False, 0, 500).rows == []
+        theirs = search_candidates(within(tx), {}, "name", False, 0, 500).rows
+        assert search_candidates(within(tx), {"list": str(crowd.list_id)}, "name", False, 0, 500).rows == []
         other = "'org:1' | 'org:2' | 'java' | !'java'"
-        assert len(search_candidates(tx, {"words": [other]}, "name", False, 0, 500).rows) == PEOPLE
+        assert len(search_candidates(within(tx), {"words": [other]}, "name", False, 0, 500).rows) == PEOPLE
         assert tx.execute("SELECT count(*) FROM matching_candidates('{}', 'name', false)").fetchone() == (PEOPLE,)
     assert len(theirs) == PEOPLE
     assert {row.id for row in theirs}.isdisjoint(row["id"] for row in crowd.rows)
@@ -376,7 +381,7 @@ def test_anchors_of_one_organization_are_hidden_from_another_and_cannot_be_writt
 ):
     fill_quickly(superuser, team, 2500)
     with database.act_as(team.recruiter) as tx:
-        search_candidates(tx, {}, "name", False, 0, 100)
+        search_candidates(within(tx), {}, "name", False, 0, 100)
         assert tx.execute("SELECT count(*) FROM search_anchors").fetchone() == (1,)
     with database.act_as(rivals.recruiter) as tx:
         assert tx.execute("SELECT count(*) FROM search_anchors").fetchone() == (0,)
@@ -389,18 +394,18 @@ def test_a_search_that_begins_anew_forgets_places_of_half_a_minute_ago(
 ):
     fill_quickly(superuser, team, 2500)
     with database.act_as(team.recruiter) as tx:
-        search_candidates(tx, {}, "name", False, 0, 100)
-        search_candidates(tx, {}, "name", False, 2000, 100)
+        search_candidates(within(tx), {}, "name", False, 0, 100)
+        search_candidates(within(tx), {}, "name", False, 2000, 100)
     superuser.execute("UPDATE searches SET made_at = made_at - interval '1 minute'")
     superuser.execute(
         "INSERT INTO candidates (org_id, profile_url, name_key, words) SELECT org_id, 'https://x.example/new', '!',"
         " words FROM candidates LIMIT 1"
     )
     with database.act_as(team.recruiter) as tx:
-        first = search_candidates(tx, {}, "name", False, 0, 100).rows[0]
-        search_candidates(tx, {}, "name", False, 2000, 100)
+        first = search_candidates(within(tx), {}, "name", False, 0, 100).rows[0]
+        search_candidates(within(tx), {}, "name", False, 2000, 100)
         whole = [row[0] for row in tx.execute("SELECT id FROM matching_candidates('{}', 'name', false)")]
-        found = [row.id for row in search_candidates(tx, {}, "name", False, 2000, 100).rows]
+        found = [row.id for row in search_candidates(within(tx), {}, "name", False, 2000, 100).rows]
     assert first.id == whole[0]
     assert found == whole[2000:2100]
 
@@ -408,7 +413,7 @@ def test_a_search_that_begins_anew_forgets_places_of_half_a_minute_ago(
 def test_a_listing_row_is_a_plain_record(crowd: Crowd):
     rng = random.Random(3)
     with crowd.database.act_as(crowd.team.recruiter) as tx:
-        found = rng.choice(search_candidates(tx, {}, "name", False, 0, 100).rows)
+        found = rng.choice(search_candidates(within(tx), {}, "name", False, 0, 100).rows)
     stored = next(row for row in crowd.rows if row["id"] == found.id)
     assert asdict(found) == {name: stored[name] for name in asdict(found) if name != "has_email"} | {
         "has_email": stored["email"] != ""

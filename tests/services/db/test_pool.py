@@ -2,6 +2,7 @@
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from services.db.pool import Database, Tx
 from services.errors import Busy
@@ -102,3 +103,65 @@ def test_losing_the_connection_in_mid_work_says_reconnecting(
         tx.execute("SELECT 1")
     with database.act_as(team.recruiter) as tx:
         assert tx.execute("SELECT count(*) FROM candidates").fetchone() == (0,)
+
+
+def test_a_statement_asked_alone_sees_the_organization_and_nothing_else(
+    database: Database, team: Team, rivals: Team
+) -> None:
+    for who, slug in ((team.recruiter, "ours"), (rivals.recruiter, "theirs")):
+        with database.act_as(who) as tx:
+            tx.execute(
+                "INSERT INTO candidates (org_id, profile_url) VALUES (%s, %s)",
+                [who.org_id, f"https://www.linkedin.com/in/{slug}"],
+            )
+    everybody = sql.SQL("SELECT profile_url, current_user, current_setting('app.user_id') FROM candidates")
+    assert database.ask(team.recruiter, everybody, {}) == [
+        ("https://www.linkedin.com/in/ours", "sourcingx_app", str(team.recruiter.user_id))
+    ]
+    with database.act_as(rivals.recruiter) as tx:
+        assert tx.execute("SELECT profile_url FROM candidates").fetchall() == [("https://www.linkedin.com/in/theirs",)]
+
+
+def test_the_scope_of_a_statement_asked_alone_ends_with_it(urls: Urls, team: Team) -> None:
+    database = Database(urls.login, max_connections=1)
+    database.ask(team.recruiter, sql.SQL("SELECT 1"), {})
+    with database.as_engine() as tx:
+        row = tx.execute("SELECT current_user, current_setting('app.org_id', true)").fetchone()
+    assert row == ("sourcingx_engine", "")
+    database.close()
+
+
+def test_what_is_asked_is_a_value_whatever_it_holds(database: Database, team: Team) -> None:
+    nasty = "'; COMMIT; DROP TABLE candidates; -- \\' %s %(x)s {} \u2603"
+    assert database.ask(team.recruiter, sql.SQL("SELECT %(text)s::text"), {"text": nasty}) == [(nasty,)]
+
+
+def test_a_statement_asked_alone_that_fails_leaves_the_connection_usable(urls: Urls, team: Team) -> None:
+    database = Database(urls.login, max_connections=1)
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        database.ask(team.recruiter, sql.SQL("SELECT 1 / %(zero)s"), {"zero": 0})
+    assert database.ask(team.recruiter, sql.SQL("SELECT 1"), {}) == [(1,)]
+    database.close()
+
+
+def test_a_statement_asked_alone_has_its_time(urls: Urls, team: Team) -> None:
+    database = Database(urls.login, max_connections=1, statement_seconds=0.05)
+    with pytest.raises(Busy, match="busy"):
+        database.ask(team.recruiter, sql.SQL("SELECT pg_sleep(5)"), {})
+    assert database.ask(team.recruiter, sql.SQL("SELECT 1"), {}) == [(1,)]
+    database.close()
+
+
+def test_a_statement_asked_alone_survives_dead_connections(
+    database: Database, team: Team, superuser: psycopg.Connection
+) -> None:
+    assert database.ask(team.recruiter, sql.SQL("SELECT 1"), {}) == [(1,)]
+    superuser.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'sourcingx_login'")
+    assert database.ask(team.recruiter, sql.SQL("SELECT 1"), {}) == [(1,)]
+
+
+def test_a_statement_asked_of_no_database_says_reconnecting(team: Team) -> None:
+    database = Database("postgresql://nobody@127.0.0.1:1/none", wait_seconds=0.2)
+    with pytest.raises(Busy, match="reconnecting"):
+        database.ask(team.recruiter, sql.SQL("SELECT 1"), {})
+    database.close()

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from services.clock import SystemClock
 from services.db.embedded import free_port
@@ -102,7 +103,9 @@ def test_scopes_never_mix_when_connections_are_shared(pooled: Urls, team: Team, 
         with database.act_as(who) as tx:
             first = tx.execute("SELECT current_setting('app.org_id'), current_user").fetchone()
             seen = tx.execute("SELECT profile_url FROM candidates").fetchall()
-        return first == (str(who.org_id), "sourcingx_app") and seen == [(f"https://www.linkedin.com/in/{slug}",)]
+        asked = database.ask(who, sql.SQL("SELECT profile_url FROM candidates WHERE 1 = %(one)s"), {"one": 1})
+        mine = [(f"https://www.linkedin.com/in/{slug}",)]
+        return first == (str(who.org_id), "sourcingx_app") and seen == mine and asked == mine
 
     with ThreadPoolExecutor(8) as threads:
         assert all(threads.map(look, range(300)))
