@@ -43,6 +43,11 @@
     event.preventDefault();
   });
 
+  // The button in a card that can be undone; the page has one that is always there.
+  document.addEventListener("click", function (event) {
+    if (event.target.closest("[data-undo]")) press("#screening-undo");
+  });
+
   window.dash_clientside = window.dash_clientside || {};
   window.dash_clientside.triage = {
     // The rows are drawn by the server; which one is open is this page's own business.

@@ -1,13 +1,14 @@
 """Positions: read the brief while it is typed, save it, approve it."""
 
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
-from dash import Dash, Input, Output, State, ctx, no_update
+from dash import ClientsideFunction, Dash, Input, Output, State, ctx, no_update
 from dash.development.base_component import Component
 from dash.exceptions import PreventUpdate
 
 from callbacks.notices import notify
+from callbacks.parsing import parse_id, whole_number
 from callbacks.who import actor
 from pages import ids
 from pages.parts.position_parts import (
@@ -21,10 +22,10 @@ from pages.parts.position_parts import (
 )
 from services.domain.constraints import read_constraints
 from services.errors import BadInput, NotFound
-from services.positions import BriefText
+from services.positions import GONE, BriefText
 from services.wiring import current
 
-Boxes = tuple[str | None, str | None, str | None, str | None]
+Wanted = dict[str, str]
 
 
 def show_positions(shown: dict[str, Any]) -> Component:
@@ -32,29 +33,27 @@ def show_positions(shown: dict[str, Any]) -> Component:
     return positions_table(current().positions.recent(actor(), is_archive), is_archive)
 
 
-def open_position(wanted: dict[str, str], saved: str | None) -> tuple[Any, ...]:
-    """Fill the form from the position in the address; a new one starts empty, a saved one shows its latest version."""
-    if wanted["position_id"] == "new":
+def open_position(wanted: Wanted, saved: str | None) -> tuple[Any, ...]:
+    """Fill the form from the position in the address; a new one starts empty, a saved one keeps what it holds."""
+    if wanted.get("position_id") == "new":
         # The form is empty already, and whoever types quickly must not lose a word to this answer.
-        return None, position_head("", None, None, True), *(no_update,) * 5, "–", False
+        return None, position_head("", None, None, True), *(no_update,) * 7, "–", False
+    version = wanted.get("version_id")
     try:
         position = current().positions.open(
             actor(),
-            parse_id(wanted["position_id"]),
-            parse_id(wanted["version_id"]) if wanted["version_id"] and not saved else None,
+            parse_id(wanted.get("position_id"), GONE),
+            parse_id(version, GONE) if version and not saved else None,
         )
     except NotFound as gone:
         # A toast would pass, and an empty form would look like one to fill in.
-        return None, missing_position(gone.message), None, None, None, None, None, None, True
+        return None, missing_position(gone.message), *(no_update,) * 7, None, True
     row = position.version.row
+    boxes = (row.role_text, row.must_text, row.nice_text, row.exclude_text)
     return (
         {"version_id": str(row.id), "revision": row.revision} if position.is_latest else None,
         position_head(position.title, position.position_id, row, position.is_latest),
-        position.title,
-        row.role_text,
-        row.must_text,
-        row.nice_text,
-        row.exclude_text,
+        *((no_update,) * 7 if saved else (position.title, *boxes, *read_brief(*boxes))),
         versions_list(position.position_id, position.history, row.id),
         False,
     )
@@ -75,7 +74,7 @@ def read_brief(*boxes: str | None) -> tuple[Component, bool]:
 def save_position(
     save: int | None,
     approve: int | None,
-    wanted: dict[str, str],
+    wanted: Wanted,
     seen: dict[str, Any] | None,
     title: str | None,
     *boxes: str | None,
@@ -86,41 +85,40 @@ def save_position(
     positions, who = current().positions, actor()
     approves = ctx.triggered_id == ids.POSITION_APPROVE
     brief = brief_text(boxes)
-    if wanted["position_id"] == "new":
+    if wanted.get("position_id") == "new":
         saved = positions.create(who, title or "", brief, approve=approves)
     else:
         if seen is None:
             raise BadInput("This is an older version and stays as it is. Open the latest version to edit it.")
-        position_id = parse_id(wanted["position_id"])
-        saved = positions.save(
-            who, position_id, parse_id(seen["version_id"]), int(seen["revision"]), title or "", brief, approves
-        )
+        position_id = parse_id(wanted.get("position_id"), GONE)
+        version_id, revision = parse_id(seen.get("version_id"), GONE), whole_number(seen.get("revision"))
+        saved = positions.save(who, position_id, version_id, revision or 0, title or "", brief, approves)
     count = len(saved.criteria)
     notify(f"{count} criteria approved. You can screen people now." if approves else "Draft saved.")
-    if wanted["position_id"] == "new":
+    if wanted.get("position_id") == "new":
         return f"/positions/{saved.position_id}", no_update
     return no_update, str(uuid4())
 
 
-def archive_position(clicks: int | None, wanted: dict[str, str]) -> str:
+def archive_position(clicks: int | None, wanted: Wanted) -> str:
     if not clicks:
         raise PreventUpdate
-    current().positions.archive(actor(), parse_id(wanted["position_id"]))
-    notify("Position archived. You find it under Archived.", "info")
+    current().positions.archive(actor(), parse_id(wanted.get("position_id"), GONE))
+    notify("Position archived. You find it under Archived, where it can be restored.", "info")
+    return "/positions"
+
+
+def restore_position(clicks: int | None, wanted: Wanted) -> str:
+    if not clicks:
+        raise PreventUpdate
+    current().positions.archive(actor(), parse_id(wanted.get("position_id"), GONE), archived=False)
+    notify("Position restored.")
     return "/positions"
 
 
 def brief_text(boxes: tuple[str | None, ...]) -> BriefText:
     role, must, nice, exclude = ((text or "") for text in boxes)
     return BriefText(role, must, nice, exclude)
-
-
-def parse_id(text: str) -> UUID:
-    """An id from an address; anything else is a thing that does not exist."""
-    try:
-        return UUID(text)
-    except ValueError:
-        raise NotFound("This position does not exist any more, or it belongs to another organization.") from None
 
 
 def register(app: Dash) -> None:
@@ -131,15 +129,30 @@ def register(app: Dash) -> None:
         Output(ids.POSITION_HEAD, "children"),
         Output(ids.POSITION_TITLE, "value"),
         *(Output(box, "value") for box in boxes),
+        Output(ids.POSITION_CRITERIA, "children", allow_duplicate=True),
+        Output(ids.POSITION_APPROVE, "disabled", allow_duplicate=True),
         Output(ids.POSITION_HISTORY, "children"),
         Output(ids.POSITION_BODY, "hidden"),
         Input(ids.POSITION_OPEN, "data"),
         Input(ids.POSITION_SAVED, "data"),
+        # Because of the criteria, which typing changes too; it still comes first.
+        prevent_initial_call="initial_duplicate",
     )(open_position)
+    app.clientside_callback(
+        ClientsideFunction("unsaved", "noteSaved"),
+        Output(ids.POSITION_FORM, "data-saved"),
+        Input(ids.POSITION_HISTORY, "children"),
+        State(ids.POSITION_SAVED, "data"),
+        State(ids.POSITION_OPEN, "data"),
+        State(ids.POSITION_TITLE, "value"),
+        *(State(box, "value") for box in boxes),
+        prevent_initial_call=True,
+    )
     app.callback(
         Output(ids.POSITION_CRITERIA, "children"),
         Output(ids.POSITION_APPROVE, "disabled"),
         *(Input(box, "value") for box in boxes),
+        prevent_initial_call=True,
     )(read_brief)
     app.callback(
         Output(ids.ADDRESS, "pathname", allow_duplicate=True),
@@ -158,3 +171,9 @@ def register(app: Dash) -> None:
         State(ids.POSITION_OPEN, "data"),
         prevent_initial_call=True,
     )(archive_position)
+    app.callback(
+        Output(ids.ADDRESS, "pathname", allow_duplicate=True),
+        Input(ids.POSITION_RESTORE, "n_clicks"),
+        State(ids.POSITION_OPEN, "data"),
+        prevent_initial_call=True,
+    )(restore_position)

@@ -1,6 +1,7 @@
 """Screening: the price before the start, the run, the results while they come, and what people decide."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 from uuid import UUID, uuid4
@@ -10,16 +11,20 @@ from dash.development.base_component import Component
 from dash.exceptions import PreventUpdate
 
 from callbacks.notices import notify
+from callbacks.parsing import parse_id, parse_number, whole_number
 from callbacks.runs import hand_over
 from callbacks.who import actor
 from pages import ids
 from pages.parts.run_panel import run_panel
 from pages.parts.screening_parts import (
     NOTHING,
+    VERDICTS,
     address,
+    archived_position,
     choose_people,
     choose_position,
     head,
+    missing,
     no_card,
     order_form,
     problem,
@@ -29,32 +34,59 @@ from pages.parts.screening_parts import (
     verdict_card,
 )
 from services.domain.screenings import PositionRun
-from services.errors import AppError, BadInput, NotFound
-from services.screening import ScreeningOrder
+from services.errors import AppError, BadInput
+from services.lists import GONE as NO_LIST
+from services.screening import NO_POSITION, ScreeningOrder
 from services.wiring import current
 
 FINAL_STATES = ("succeeded", "failed", "stopped")
 MOST_IDS = 500
-LONGEST_NUMBER = 15
+MOST_REMEMBERED = 100
+LARGEST_CAP = 1_000_000
+GONE = "This address names something that does not exist."
+OLD_FORM = "This form is from an earlier visit. Reload the page and start again."
+IMPOSSIBLE_CAP = "The cap is an amount in USD up to a million, like 2.50."
 
 View = dict[str, str]
 
 
-def show_head(view: View) -> tuple[Component, Component | None, str]:
-    """The choices above, the order below, and the token that makes a double click one run."""
+@dataclass(frozen=True)
+class Scope:
+    """Whom a view of this page is about: a position, and its people by list or by id, or all of them."""
+
+    position_id: UUID
+    list_id: UUID | None
+    candidate_ids: tuple[int, ...]
+
+
+def show_head(view: View) -> tuple[Component, Component | None, bool, str]:
+    """The choices, the order, whether the rest is hidden, and the token that makes a double click one run."""
     services, who = current(), actor()
-    if view.get("position"):
-        services.positions.open(who, parse_id(view["position"]))
-    positions = [(row.id, row.title) for row in services.positions.recent(who)]
-    lists = [(row.id, row.name, row.members) for row in services.lists.all(who)]
-    order: Component | None
+    positions = {str(row.id): row.title for row in services.positions.recent(who)}
+    lists = {str(row.id): f"{row.name} ({row.members:,})" for row in services.lists.all(who)}
     if not view.get("position"):
-        order = choose_position(bool(positions))
-    elif not (view.get("list") or view.get("ids")):
-        order = choose_people()
-    else:
+        return head(view, positions, lists), choose_position(bool(positions)), True, str(uuid4())
+    way_out = ("All positions", "/positions")
+    try:
+        position = services.positions.open(who, parse_id(view["position"], NO_POSITION))
+        way_out = ("All lists", "/lists")
+        scope = parse_scope(view)
+        people = services.lists.find(who, scope.list_id) if scope.list_id else None
+    except AppError as gone:
+        # A toast would pass, and an order without its position or people would look like one to fill in.
+        return head(view, positions, lists), missing(gone.message, *way_out), True, str(uuid4())
+    order: Component
+    if position.is_archived:
+        order = archived_position(position.position_id)
+    elif people or scope.candidate_ids:
         order = order_form(services.admin.settings(who).run_cap_usd)
-    return head(view, positions, lists), order, str(uuid4())
+    else:
+        order = choose_people()
+    # What is archived, or older than the choices reach, is still what the address names.
+    positions.setdefault(str(position.position_id), position.title)
+    if people:
+        lists.setdefault(str(people.id), people.name)
+    return head(view, positions, lists), order, False, str(uuid4())
 
 
 def change_view(position: str, list_id: str, view: View) -> Any:
@@ -76,115 +108,141 @@ def show_quote(
 
 
 def start_screening(
-    clicks: int | None, form: str, which: str, most: str | None, extras: bool, cap: str | None, view: View
+    clicks: int | None, form: str | None, which: str, most: str | None, extras: bool, cap: str | None, view: View
 ) -> tuple[Any, Any]:
     if not clicks:
         raise PreventUpdate
     order = parse_order(view, which, most, extras, cap)
-    started = current().screening.start(actor(), order, UUID(form))
+    started = current().screening.start(actor(), order, parse_id(form, OLD_FORM))
     hand_over(started.drive_id)
     notify(f"Screening {started.items:,} people. You can close this page; it goes on.", "info")
     return str(uuid4()), str(started.run_id)
 
 
-def show_run(_changed: Any, view: View) -> list[Component]:
-    """Every unfinished run of this position, whoever started it; if there is none, the latest."""
-    runs = runs_in_view(view)
+def show_run(_changed: str | None, view: View) -> tuple[list[Component], bool]:
+    """Every unfinished run of this position, whoever started it, or else the latest; then the results may show."""
+    runs = runs_in_view(scope_of(view))
     unfinished = [run for run in runs if run.state not in FINAL_STATES]
-    return [run_panel(run.id) for run in unfinished or runs[:1]]
+    return [run_panel(run.id) for run in unfinished or runs[:1]], False
 
 
-def show_results(_tick: int | None, _changed: Any, view: View, seen: str | None, opened: View) -> tuple[Any, Any, Any]:
-    """One page of results, and whether they need not be watched; a tick that finds nothing new changes nothing."""
-    if not view.get("position"):
+def show_results(
+    _tick: int | None,
+    _changed: str | None,
+    _run_states: list[str | None],
+    view: View,
+    seen: str | None,
+    opened: View,
+) -> tuple[Any, Any, Any]:
+    """One page of results, and whether they need not be watched; a look that finds nothing new changes nothing.
+
+    A panel that sees its run end makes them look once more, so that both end with the same numbers. The runs are read
+    before the results: what is shown is never older than its stamp.
+    """
+    scope = scope_of(view)
+    if scope is None:
         return None, None, True
-    runs = runs_in_view(view)
-    stamp = " ".join(f"{run.id} {run.state} {run.done} {run.failed} {run.refused} {run.unknown}" for run in runs)
+    runs = runs_in_view(scope)
+    stamp = " ".join(stamp_of(run) for run in runs)
     is_over = all(run.state in FINAL_STATES for run in runs)
-    if ctx.triggered_id == ids.SCREENING_TICK and stamp == seen:
+    if ids.SCREENING_CHANGED not in ctx.triggered_prop_ids.values() and stamp == seen:
         return no_update, no_update, is_over
     standing = view.get("standing")
-    chosen = parse_ids(view)
     found = current().screening.results(
         actor(),
-        parse_id(view["position"]),
-        parse_id(view["list"]) if view.get("list") else None,
+        scope.position_id,
+        scope.list_id,
         [standing] if standing else None,
-        parse_page(view),
-        chosen or None,
+        whole_number(view.get("page")) or 1,
+        scope.candidate_ids or None,
     )
     shown = results_list(view, found.counts, found.rows, found.page, found.pages, opened.get("screening_id", ""))
     return shown, stamp, is_over
 
 
-def runs_in_view(view: View) -> list[PositionRun]:
-    return current().screening.runs_of(actor(), parse_id(view["position"])) if view.get("position") else []
+def stamp_of(run: PositionRun) -> str:
+    """Everything of a run that its results follow."""
+    return f"{run.id} {run.state} {run.done} {run.failed} {run.refused} {run.skipped} {run.unknown}"
 
 
-def open_row(_clicks: Sequence[int | None]) -> dict[str, str]:
+def runs_in_view(scope: Scope | None) -> list[PositionRun]:
+    return current().screening.runs_of(actor(), scope.position_id) if scope else []
+
+
+def open_row(clicks: Sequence[int | None]) -> dict[str, str]:
     """The person whose row was chosen."""
-    if not any(_clicks) or not ctx.triggered_id:
+    if not any(clicks) or not ctx.triggered_id:
         raise PreventUpdate
     return {"screening_id": str(ctx.triggered_id["screening"])}
 
 
-def show_card(opened: View, decision: dict[str, str] | None, _changed: Any) -> Component | None:
+def show_card(opened: View, decision: View | None, _changed: str | None) -> Component | None:
     """The verdict of the open person; asks for a reason while a decision against the model waits for one."""
-    screening_id = opened.get("screening_id", "")
-    if not is_number(screening_id):
+    screening_id = whole_number(opened.get("screening_id"))
+    if screening_id is None:
         return no_card(has_rows=True)
-    file = current().screening.verdict(actor(), int(screening_id))
+    file = current().screening.verdict(actor(), screening_id)
     asks = None
-    if decision and decision.get("screening_id") == screening_id:
-        asks = reason_chooser(decision["verdict"], current().admin.settings(actor()).override_reasons)
-    return verdict_card(file.row, file.overrides, file.standing, asks)
+    if decision and decision.get("screening_id") == opened["screening_id"]:
+        reasons = current().admin.settings(actor()).override_reasons
+        asks = reason_chooser(parse_verdict(decision.get("verdict")), reasons)
+    return verdict_card(file.row, file.overrides, file.standing, asks, file.is_decided_by(actor()))
 
 
-def choose_verdict(clicks: Sequence[int | None], opened: View) -> tuple[Any, Any, Any]:
+def choose_verdict(clicks: Sequence[int | None], opened: View, made_here: list[int] | None) -> tuple[Any, Any, Any]:
     """Agreeing with the model is recorded at once; deciding otherwise asks for the reason first."""
     if not any(clicks):
         raise PreventUpdate
-    verdict = ctx.triggered_id["verdict"]
-    screening_id = opened.get("screening_id", "")
-    file = current().screening.verdict(actor(), parse_number(screening_id))
+    verdict = parse_verdict(ctx.triggered_id["verdict"])
+    screening_id = parse_number(opened.get("screening_id"), GONE)
+    file = current().screening.verdict(actor(), screening_id)
     if verdict != file.row.verdict:
-        return {"screening_id": screening_id, "verdict": verdict}, no_update, no_update
+        return {"screening_id": str(screening_id), "verdict": verdict}, no_update, no_update
     override_id = current().screening.decide(actor(), file.row.id, verdict, "")
     notify(f"Confirmed: {verdict}. Press u to undo.")
-    return None, override_id, str(uuid4())
+    return None, remember(made_here, override_id), str(uuid4())
 
 
-def give_reason(clicks: Sequence[int | None], decision: dict[str, str] | None) -> tuple[Any, Any, Any]:
+def give_reason(
+    clicks: Sequence[int | None], decision: View | None, made_here: list[int] | None
+) -> tuple[Any, Any, Any]:
     if not any(clicks) or not decision:
         raise PreventUpdate
     reasons = current().admin.settings(actor()).override_reasons
-    number = ctx.triggered_id["number"]
-    if not 1 <= number <= len(reasons):
+    number = whole_number(ctx.triggered_id["number"])
+    if number is None or not 1 <= number <= len(reasons):
         raise BadInput("This reason does not exist any more. Choose another.")
-    screening_id = parse_number(decision["screening_id"])
-    override_id = current().screening.decide(actor(), screening_id, decision["verdict"], reasons[number - 1])
-    notify(f"Decided: {decision['verdict']}. Press u to undo.")
-    return None, override_id, str(uuid4())
+    verdict, screening_id = parse_verdict(decision.get("verdict")), parse_number(decision.get("screening_id"), GONE)
+    override_id = current().screening.decide(actor(), screening_id, verdict, reasons[number - 1])
+    notify(f"Decided: {verdict}. Press u to undo.")
+    return None, remember(made_here, override_id), str(uuid4())
 
 
-def undo(asked: int | None, last: int | None) -> tuple[Any, Any]:
+def remember(made_here: list[int] | None, override_id: int) -> list[int]:
+    """The ids of the decisions of this visit, which undo can reach from any card."""
+    return [*(made_here or []), override_id][-MOST_REMEMBERED:]
+
+
+def undo(asked: int | None, opened: View, made_here: list[int] | None) -> tuple[Any, Any, Any]:
+    """Take back the newest own decision of this visit or on the open card, and show whom it was about."""
     if not asked:
         raise PreventUpdate
-    if not last:
-        raise BadInput("There is nothing to undo on this page.")
-    current().screening.undo(actor(), last)
-    notify("Undone.", "info")
-    return None, str(uuid4())
+    reachable = [number for number in map(whole_number, made_here or []) if number is not None]
+    undone = current().screening.undo(actor(), reachable, whole_number(opened.get("screening_id")))
+    notify(f"Undone: your {undone.verdict}.", "info")
+    shown = {"screening_id": str(undone.screening_id)}
+    return None, no_update if shown == opened else shown, str(uuid4())
 
 
 def parse_order(view: View, which: str, most: str | None, extras: bool, cap: str | None) -> ScreeningOrder:
     """The order as the form and the address put it. Raises BadInput and NotFound."""
     if not view.get("position"):
         raise BadInput("Choose a position first.", "position")
+    scope = parse_scope(view)
     return ScreeningOrder(
-        position_id=parse_id(view["position"]),
-        list_id=parse_id(view["list"]) if view.get("list") else None,
-        candidate_ids=parse_ids(view),
+        position_id=scope.position_id,
+        list_id=scope.list_id,
+        candidate_ids=scope.candidate_ids,
         which="all" if which == "all" else "missing",
         most=parse_most(most),
         extras=bool(extras),
@@ -192,17 +250,36 @@ def parse_order(view: View, which: str, most: str | None, extras: bool, cap: str
     )
 
 
+def scope_of(view: View) -> Scope | None:
+    """The same as `parse_scope`; None where the address names nothing that could exist, which the head says."""
+    try:
+        return parse_scope(view) if view.get("position") else None
+    except AppError:
+        return None
+
+
+def parse_scope(view: View) -> Scope:
+    """The position and the people that the address names. Raises NotFound and BadInput."""
+    return Scope(
+        parse_id(view.get("position"), NO_POSITION),
+        parse_id(view["list"], NO_LIST) if view.get("list") else None,
+        parse_ids(view),
+    )
+
+
 def parse_ids(view: View) -> tuple[int, ...]:
     """The people that the address names. Raises BadInput for too many, NotFound for what is no id."""
-    numbers = tuple(parse_number(part) for part in view.get("ids", "").split(",") if part)
+    numbers = tuple(parse_number(part, GONE) for part in view.get("ids", "").split(",") if part)
     if len(numbers) > MOST_IDS:
         raise BadInput(f"At most {MOST_IDS} people can be screened from a link. Put them into a list first.")
     return numbers
 
 
-def parse_page(view: View) -> int:
-    text = view.get("page", "")
-    return int(text) if is_number(text) else 1
+def parse_verdict(value: object) -> str:
+    """One of the three verdicts. Raises BadInput."""
+    if not isinstance(value, str) or value not in VERDICTS:
+        raise BadInput("Choose GO, MAYBE or NO GO.", "verdict")
+    return value
 
 
 def parse_most(text: str | None) -> int | None:
@@ -210,9 +287,10 @@ def parse_most(text: str | None) -> int | None:
     typed = (text or "").strip()
     if not typed:
         return None
-    if not is_number(typed) or int(typed) < 1:
+    most = whole_number(typed)
+    if not most:
         raise BadInput("“At most” is a whole number of people from 1 on; leave it empty for all.", "most")
-    return int(typed)
+    return most
 
 
 def parse_cap(text: str | None) -> Decimal | None:
@@ -223,27 +301,11 @@ def parse_cap(text: str | None) -> Decimal | None:
     try:
         cap = Decimal(typed)
     except InvalidOperation:
-        raise BadInput("The cap is an amount in USD, like 2.50.", "cap") from None
-    if not cap.is_finite() or cap < 0:
-        raise BadInput("The cap is an amount in USD, like 2.50.", "cap")
+        raise BadInput(IMPOSSIBLE_CAP, "cap") from None
+    # A number such as 1e-9999 or 1e9999 is one, and no amount of money.
+    if not cap.is_finite() or not 0 <= cap <= LARGEST_CAP or cap != round(cap, 6):
+        raise BadInput(IMPOSSIBLE_CAP, "cap")
     return cap
-
-
-def parse_id(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError:
-        raise NotFound("This address names something that does not exist.") from None
-
-
-def parse_number(text: str) -> int:
-    if not is_number(text):
-        raise NotFound("This address names something that does not exist.")
-    return int(text)
-
-
-def is_number(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) <= LONGEST_NUMBER
 
 
 def register(app: Dash) -> None:
@@ -251,6 +313,7 @@ def register(app: Dash) -> None:
     app.callback(
         Output(ids.SCREENING_HEAD, "children"),
         Output(ids.SCREENING_ORDER, "children"),
+        Output(ids.SCREENING_BODY, "hidden"),
         Output(ids.SCREENING_FORM, "data"),
         Input(ids.SCREENING_VIEW, "data"),
     )(show_head)
@@ -280,6 +343,7 @@ def register(app: Dash) -> None:
     )(start_screening)
     app.callback(
         Output(ids.SCREENING_RUN, "children"),
+        Output(ids.SCREENING_PANES, "hidden"),
         Input(ids.SCREENING_CHANGED, "data"),
         State(ids.SCREENING_VIEW, "data"),
     )(show_run)
@@ -289,6 +353,7 @@ def register(app: Dash) -> None:
         Output(ids.SCREENING_TICK, "disabled"),
         Input(ids.SCREENING_TICK, "n_intervals"),
         Input(ids.SCREENING_CHANGED, "data"),
+        Input({"type": "run-state", "run": ALL}, "data"),
         State(ids.SCREENING_VIEW, "data"),
         State(ids.SCREENING_SEEN, "data"),
         State(ids.SCREENING_OPEN, "data"),
@@ -302,7 +367,7 @@ def register(app: Dash) -> None:
         Output(ids.SCREENING_CARD, "children"),
         Input(ids.SCREENING_OPEN, "data"),
         Input(ids.SCREENING_DECISION, "data"),
-        Input(ids.SCREENING_LAST, "data"),
+        Input(ids.SCREENING_CHANGED, "data"),
     )(show_card)
     app.callback(
         Output(ids.SCREENING_DECISION, "data"),
@@ -310,6 +375,7 @@ def register(app: Dash) -> None:
         Output(ids.SCREENING_CHANGED, "data"),
         Input({"type": "screening-verdict", "verdict": ALL}, "n_clicks"),
         State(ids.SCREENING_OPEN, "data"),
+        State(ids.SCREENING_LAST, "data"),
         prevent_initial_call=True,
     )(choose_verdict)
     app.callback(
@@ -318,12 +384,15 @@ def register(app: Dash) -> None:
         Output(ids.SCREENING_CHANGED, "data", allow_duplicate=True),
         Input({"type": "screening-reason", "number": ALL}, "n_clicks"),
         State(ids.SCREENING_DECISION, "data"),
+        State(ids.SCREENING_LAST, "data"),
         prevent_initial_call=True,
     )(give_reason)
     app.callback(
-        Output(ids.SCREENING_LAST, "data", allow_duplicate=True),
+        Output(ids.SCREENING_DECISION, "data", allow_duplicate=True),
+        Output(ids.SCREENING_OPEN, "data", allow_duplicate=True),
         Output(ids.SCREENING_CHANGED, "data", allow_duplicate=True),
         Input(ids.SCREENING_UNDO, "n_clicks"),
+        State(ids.SCREENING_OPEN, "data"),
         State(ids.SCREENING_LAST, "data"),
         prevent_initial_call=True,
     )(undo)

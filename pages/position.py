@@ -32,10 +32,43 @@ def layout(position_id: str = "new", version: str = "", **_query: str) -> Compon
             # The version and revision this form was filled from: saving names them.
             dcc.Store(id=ids.POSITION_SEEN),
             dcc.Store(id=ids.POSITION_SAVED),
-            html.Div(id=ids.POSITION_HEAD, className="page-header"),
-            html.Div([brief_form(), criteria_column()], id=ids.POSITION_BODY, className="two-columns"),
+            html.Div(id=ids.POSITION_HEAD, className="page-header position-head"),
+            # Shown when it is filled: nobody types into what is about to change, and nothing moves.
+            html.Div(
+                [brief_form(), criteria_column()],
+                id=ids.POSITION_BODY,
+                className="two-columns",
+                hidden=position_id != "new",
+            ),
+            leave_dialog(),
         ],
         id=ids.POSITION_FORM,
+    )
+
+
+def leave_dialog() -> Component:
+    """Asked before typed text is lost; assets/unsaved.js opens it."""
+    return html.Dialog(
+        [
+            html.H2("Leave without saving?", className="h5"),
+            html.P("What you typed into this brief is not saved yet."),
+            html.Form(
+                [
+                    html.Button("Stay here", className="btn btn-primary", type="submit"),
+                    html.Button(
+                        "Leave without saving",
+                        id=ids.POSITION_LEAVE_ANYWAY,
+                        className="btn btn-secondary",
+                        type="button",
+                    ),
+                ],
+                method="dialog",
+                className="form-actions",
+            ),
+        ],
+        id=ids.POSITION_LEAVE,
+        className="dialog",
+        **{"aria-label": "Leave without saving?"},
     )
 
 

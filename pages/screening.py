@@ -25,19 +25,25 @@ def layout(**query: str) -> Component:
             dcc.Interval(id=ids.SCREENING_TICK, interval=2000, disabled=True),
             html.Div(id=ids.SCREENING_HEAD),
             html.Div(id=ids.SCREENING_ORDER),
-            html.Div(id=ids.SCREENING_RUN),
-            html.Div(
-                [
-                    html.Div(id=ids.SCREENING_RESULTS, className="results"),
-                    html.Aside(
-                        id=ids.SCREENING_CARD,
-                        className="verdict-pane",
-                        **{"aria-live": "polite", "aria-label": "Verdict"},
-                    ),
-                ],
-                className="results-panes",
-            ),
+            # Shown from the top down, so that nothing is pushed away that somebody looks at already.
+            html.Div([html.Div(id=ids.SCREENING_RUN), panes()], id=ids.SCREENING_BODY, hidden=True),
         ],
         className="screening",
         **{"data-triage": "on"},
+    )
+
+
+def panes() -> Component:
+    return html.Div(
+        [
+            html.Div(id=ids.SCREENING_RESULTS, className="results"),
+            html.Aside(
+                id=ids.SCREENING_CARD,
+                className="verdict-pane",
+                **{"aria-live": "polite", "aria-label": "Verdict"},
+            ),
+        ],
+        id=ids.SCREENING_PANES,
+        className="results-panes",
+        hidden=True,
     )

@@ -44,6 +44,10 @@ class Position:
     history: tuple[VersionSummary, ...]
 
     @property
+    def is_archived(self) -> bool:
+        return self.version.row.archived_at is not None
+
+    @property
     def is_latest(self) -> bool:
         return self.history[0].id == self.version.row.id
 

@@ -28,6 +28,7 @@ from services.domain.screenings import (
     ResultRow,
     ScreeningQuote,
     ScreeningRow,
+    UndoneDecision,
     nobody_left,
 )
 from services.domain.verdicts import Decision
@@ -43,6 +44,7 @@ LONGEST_REASON = 500
 STANDINGS = ("GO", "MAYBE", "NO GO", "failed", "refused", "skipped", "unknown", "waiting", "none")
 CONFIRMED = "Confirmed"
 NO_POSITION = "This position does not exist any more, or it belongs to another organization."
+ARCHIVED = "This position is archived: its verdicts stay, and nobody is screened against it until somebody restores it."
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,10 @@ class VerdictFile:
         active = next((o for o in self.overrides if o.undone_at is None), None)
         return active.verdict if active else self.row.verdict
 
+    def is_decided_by(self, actor: Actor) -> bool:
+        """Whether a decision of this person stands, which could be undone."""
+        return any(o.undone_at is None and o.user_id == actor.user_id for o in self.overrides)
+
 
 @dataclass(frozen=True)
 class Screening:
@@ -109,13 +115,15 @@ class Screening:
             if positions_db.latest_version_id(tx, order.position_id) is None:
                 raise NotFound(NO_POSITION)
             raise BadInput("Approve the position's criteria first: nothing runs before somebody has read them.")
-        counts = db.source_counts(tx, version_id, order.list_id, order.candidate_ids, order.which == "missing")
-        to_screen = min(counts.left_over, order.most or MOST_PEOPLE_A_RUN, MOST_PEOPLE_A_RUN)
+        if version.archived_at is not None:
+            raise BadInput(ARCHIVED)
+        most = min(order.most or MOST_PEOPLE_A_RUN, MOST_PEOPLE_A_RUN)
+        counts = db.source_counts(tx, version_id, order.list_id, order.candidate_ids, order.which == "missing", most)
         asks_nice = order.extras and any(c.kind is Kind.NICE for c in positions_db.criteria_of(tx, version_id))
         first, second = (db.average_call(tx, operation) for operation in (OPERATION, EXTRAS_OPERATION))
         try:
             estimate = estimate_screening(
-                to_screen,
+                counts.to_screen,
                 self.model,
                 self.clock.now().date(),
                 asks_nice=asks_nice,
@@ -133,7 +141,7 @@ class Screening:
             people=counts.people,
             already_screened=counts.screened_with_version,
             under_way=counts.under_way,
-            to_screen=to_screen,
+            to_screen=counts.to_screen,
             thin=counts.thin,
             estimate=estimate,
             model=self.model,
@@ -243,10 +251,13 @@ class Screening:
             assert override_id is not None  # the screening was found in this very transaction
             return override_id
 
-    def undo(self, actor: Actor, override_id: int) -> int:
-        """Take back one's own decision; returns the screening it was about. Raises Conflict if there is none."""
+    def undo(self, actor: Actor, made_here: Sequence[int], screening_id: int | None = None) -> UndoneDecision:
+        """Take back one's own newest decision that stands: of those made here (ids), and of those about one verdict.
+
+        Asked again, it goes back one further. Raises Conflict if there is none.
+        """
         with self.db.act_as(actor) as tx:
-            screening_id = db.undo_override(tx, override_id, actor.user_id)
-        if screening_id is None:
-            raise Conflict("There is nothing to undo: it was undone already, or somebody else decided it.")
-        return screening_id
+            undone = db.undo_newest_override(tx, actor.user_id, made_here, screening_id)
+        if undone is None:
+            raise Conflict("There is nothing to undo: no decision of yours stands here.")
+        return undone

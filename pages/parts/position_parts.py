@@ -56,33 +56,39 @@ def positions_table(rows: Sequence[PositionRow], is_archive: bool) -> Component:
 
 
 def position_head(title: str, position_id: UUID | None, version: VersionRow | None, is_latest: bool) -> list[Component]:
-    status: list[Component | str] = []
-    actions: list[Component] = []
-    if version is not None and position_id is not None:
-        status = [status_chip(version), f" version {version.number}"]
+    if version is None or position_id is None:
+        status: list[Component | str] = ["Write the brief; approve the criteria before you screen."]
+        actions = archive_buttons(shown="")
+    else:
+        is_archived = version.archived_at is not None
+        status = [status_chip(version), f" Version {version.number}{', archived' if is_archived else ''}"]
         if not is_latest:
-            status += [" · ", dcc.Link("go to the latest version", href=f"/positions/{position_id}")]
-        actions.append(html.Button("Archive", id=ids.POSITION_ARCHIVE, className="btn btn-quiet"))
-        if version.approved_at:
+            status += [" · ", dcc.Link("Go to the latest version", href=f"/positions/{position_id}")]
+        actions = archive_buttons(shown=ids.POSITION_RESTORE if is_archived else ids.POSITION_ARCHIVE)
+        if version.approved_at and not is_archived:
             actions.append(
                 dcc.Link("Screen people", href=f"/screening?position={position_id}", className="btn btn-primary")
             )
-    else:
-        # The button exists on every form, so that its callback always has its input.
-        actions.append(html.Button("Archive", id=ids.POSITION_ARCHIVE, hidden=True))
-        status = ["Write the brief; approve the criteria on the right before you screen."]
     return [
         html.Div([html.H1(title or "New position"), html.P(status, className="lead-line")]),
         html.Div(actions, className="page-actions"),
     ]
 
 
+def archive_buttons(shown: str) -> list[Component]:
+    """Both are on every form, so that their callbacks always have their inputs; at most one can be seen."""
+    words = {ids.POSITION_ARCHIVE: "Archive", ids.POSITION_RESTORE: "Restore"}
+    return [
+        html.Button(label, id=button, className="btn btn-quiet", type="button", hidden=button != shown)
+        for button, label in words.items()
+    ]
+
+
 def missing_position(words: str) -> list[Component]:
-    # The button exists on every form, so that its callback always has its input.
-    hidden = html.Button("Archive", id=ids.POSITION_ARCHIVE, hidden=True)
+    way_out = dcc.Link("All positions", href="/positions", className="btn btn-primary")
     return [
         html.Div([html.H1("No such position"), html.P(words, className="lead-line")]),
-        html.Div([hidden, dcc.Link("All positions", href="/positions", className="btn btn-primary")]),
+        html.Div([*archive_buttons(shown=""), way_out], className="page-actions"),
     ]
 
 
@@ -103,7 +109,7 @@ def criterion_item(criterion: Criterion, limits: Sequence[str]) -> Component:
     return html.Li(
         [
             html.Span(criterion.text, dir="auto"),
-            *(html.Div(f"Checked by code: {limit}", className="criterion-note") for limit in limits),
+            *(html.Div(f"Computed from the dates: {limit}", className="criterion-note") for limit in limits),
             html.Div(criterion.note, className="criterion-note") if criterion.note else None,
         ]
     )

@@ -30,7 +30,7 @@ STANDING_WORDS = {
     "waiting": "Waiting",
     "none": "Not screened",
 }
-STATUS_WORDS = {"met": "met", "not_met": "not met", "not_shown": "not shown"}
+STATUS_WORDS = {"met": "Met", "not_met": "Not met", "not_shown": "Not shown"}
 KIND_WORDS = {"must": "Must-haves", "exclude": "Exclusions", "nice": "Nice-to-haves"}
 
 
@@ -40,21 +40,10 @@ def address(view: Mapping[str, str], **changes: str) -> str:
     return f"/screening?{urlencode(wanted)}"
 
 
-def head(
-    view: Mapping[str, str], positions: Sequence[tuple[UUID, str]], lists: Sequence[tuple[UUID, str, int]]
-) -> Component:
-    position = select(
-        ids.SCREENING_POSITION,
-        "Choose a position …",
-        [(str(key), title) for key, title in positions],
-        view.get("position", ""),
-    )
-    people = select(
-        ids.SCREENING_LIST,
-        "Everybody screened so far",
-        [(str(key), f"{name} ({count:,})") for key, name, count in lists],
-        view.get("list", ""),
-    )
+def head(view: Mapping[str, str], positions: Mapping[str, str], lists: Mapping[str, str]) -> Component:
+    """The title and the two choices; `positions` and `lists` give the words for each id."""
+    position = select(ids.SCREENING_POSITION, "Choose a position …", positions, view.get("position", ""))
+    people = select(ids.SCREENING_LIST, "Everybody screened so far", lists, view.get("list", ""))
     return html.Div(
         [
             html.Div([html.H1("Screening"), html.P("People against a position.", className="lead-line")]),
@@ -70,8 +59,13 @@ def head(
     )
 
 
-def select(component_id: str, nothing: str, options: Sequence[tuple[str, str]], value: str) -> Component:
-    choices = [{"value": NOTHING, "label": nothing}, *({"value": key, "label": label} for key, label in options)]
+def select(component_id: str, nothing: str, options: Mapping[str, str], value: str) -> Component:
+    """The choices, with one more for what the address names and nobody can choose."""
+    offered = options if not value or value in options else {**options, value: "Not available"}
+    choices = [
+        {"value": NOTHING, "label": nothing},
+        *({"value": key, "label": label} for key, label in offered.items()),
+    ]
     return dbc.Select(id=component_id, options=choices, value=value or NOTHING)
 
 
@@ -85,6 +79,31 @@ def choose_position(has_positions: bool) -> Component:
     return empty_state(
         "Screening needs a position. Write one and approve its criteria.",
         dcc.Link("New position", href="/positions/new", className="btn btn-primary"),
+    )
+
+
+def missing(words: str, label: str, href: str) -> Component:
+    """What the address names is not there: why, and the way on."""
+    return html.Div(
+        [
+            html.P(words),
+            html.P("Choose again above, or look for it here:"),
+            dcc.Link(label, href=href, className="btn btn-primary"),
+        ],
+        className="empty-state",
+        role="alert",
+    )
+
+
+def archived_position(position_id: UUID) -> Component:
+    return html.Div(
+        [
+            html.P("This position is archived. Its verdicts are below; to screen more people, restore it first."),
+            dcc.Link("Open the position", href=f"/positions/{position_id}", className="btn btn-primary"),
+            " ",
+            dcc.Link("All positions", href="/positions", className="btn btn-secondary"),
+        ],
+        className="empty-state",
     )
 
 
@@ -162,10 +181,13 @@ def quote_words(quote: ScreeningQuote) -> list[Component | str | None]:
         html.Span(f"{quote.under_way:,} are in an unfinished run already. ", className="text-secondary")
         if quote.under_way
         else None,
-        html.Span(f"{quote.thin:,} are thin: without their history, much will be “not shown”.", className="text-unsure")
-        if quote.thin
-        else None,
+        html.Span(thin_words(quote.thin), className="text-unsure") if quote.thin else None,
     ]
+
+
+def thin_words(thin: int) -> str:
+    who = "1 of them has" if thin == 1 else f"{thin:,} of them have"
+    return f"{who} a thin profile: without the history, much will be “not shown”."
 
 
 def problem(words: str) -> Component:
@@ -257,7 +279,7 @@ def verdict_face(row: ResultRow) -> list[Component | str]:
 def why(row: ResultRow) -> str:
     if row.score is None:
         return row.item_reason or ("Waiting for its turn." if row.standing == "waiting" else "Not screened yet.")
-    extras = f"Extras {row.extras_met} of {row.extras_asked}. " if row.extras_asked else ""
+    extras = f"Nice-to-haves {row.extras_met} of {row.extras_asked}. " if row.extras_asked else ""
     if row.item_reason and row.standing not in VERDICTS and row.standing != "waiting":
         return f"{row.item_reason} Before that: {row.model_verdict}."
     if row.is_outdated:
@@ -295,12 +317,16 @@ def no_card(has_rows: bool) -> Component | None:
 
 
 def verdict_card(
-    verdict: ScreeningRow, overrides: Sequence[OverrideRow], standing: str, asks_reason: Component | None
+    verdict: ScreeningRow,
+    overrides: Sequence[OverrideRow],
+    standing: str,
+    asks_reason: Component | None,
+    may_undo: bool,
 ) -> Component:
     return html.Article(
         [
             card_head(verdict, standing),
-            decision_buttons(verdict, standing),
+            decision_buttons(verdict, standing, may_undo),
             asks_reason,
             override_history(overrides),
             html.P(verdict.summary, className="verdict-summary", dir="auto") if verdict.summary else None,
@@ -337,7 +363,7 @@ def card_head(verdict: ScreeningRow, standing: str) -> Component:
                     html.Span(standing, className=VERDICT_CLASSES.get(standing, "chip") + " chip-large"),
                     html.Span(f" {verdict.score}/10", className="score"),
                     html.Div(
-                        f"version {verdict.version_number}"
+                        f"Version {verdict.version_number}"
                         + (", not the present criteria" if verdict.is_outdated else ""),
                         className="small text-unsure" if verdict.is_outdated else "small text-secondary",
                     ),
@@ -349,7 +375,7 @@ def card_head(verdict: ScreeningRow, standing: str) -> Component:
     )
 
 
-def decision_buttons(verdict: ScreeningRow, standing: str) -> Component:
+def decision_buttons(verdict: ScreeningRow, standing: str, may_undo: bool) -> Component:
     buttons = [
         html.Button(
             [name, " ", html.Kbd(VERDICT_KEYS[name])],
@@ -360,6 +386,12 @@ def decision_buttons(verdict: ScreeningRow, standing: str) -> Component:
         )
         for name in VERDICTS
     ]
+    if may_undo:
+        # It presses the page's own button (assets/triage.js), as the key does.
+        undo = html.Button(
+            ["Undo ", html.Kbd("u")], className="btn btn-sm btn-quiet", type="button", **{"data-undo": "on"}
+        )
+        buttons.append(undo)
     note = "" if standing == verdict.verdict else f"The model said {verdict.verdict}."
     return html.Div([*buttons, html.Span(note, className="text-secondary small")], className="decision")
 
@@ -443,18 +475,27 @@ def outcome_item(kind: str, outcome: Mapping[str, Any], facts: Mapping[str, str]
             html.Span(f" · strength {outcome['strength']} of 3", className="text-secondary small")
             if kind == "must" and status == "met"
             else None,
-            html.Div("The model called this met, but its evidence is not in what was sent.", className="criterion-note")
-            if outcome.get("claimed") == "met" and status != "met"
-            else None,
+            *(html.Div(words, className="criterion-note") for words in criterion_notes(outcome)),
             *evidence,
         ]
     )
 
 
+def criterion_notes(outcome: Mapping[str, Any]) -> list[str]:
+    """Why a criterion stands otherwise than the model said, and what was computed about it."""
+    notes = [f"Computed from the dates: {finding}" for finding in outcome.get("findings", ())]
+    claimed, status = outcome.get("claimed"), outcome["status"]
+    if claimed == "met" and status == "not_shown":
+        notes.append("The model called this met, but its evidence is not in what was sent.")
+    elif claimed != status and notes:
+        notes.append(f"The model called this {STATUS_WORDS[str(claimed)].lower()}; the dates count.")
+    return notes
+
+
 def record(verdict: ScreeningRow) -> Component:
     facts = [
         ("Asked by", f"{verdict.asked_by_name}, {verdict.created_at:%d %b %Y, %H:%M} UTC"),
-        ("Position", f"version {verdict.version_number}"),
+        ("Position", f"Version {verdict.version_number}"),
         ("Model", " · ".join(part for part in (verdict.model, verdict.fingerprint) if part)),
         (
             "Tokens",

@@ -13,7 +13,7 @@ from services.db.candidate_rows import profile_from_json
 from services.db.pool import Tx
 from services.db.sql import queries
 from services.domain.profiles import Profile
-from services.domain.screenings import OverrideRow, PositionRun, ResultRow, ScreeningRow
+from services.domain.screenings import OverrideRow, PositionRun, ResultRow, ScreeningRow, UndoneDecision
 
 Q = queries("screening")
 
@@ -74,12 +74,12 @@ class NewExtras:
 
 @dataclass(frozen=True)
 class SourceCounts:
-    """The people a run could be about, counted; `thin` counts among those left over."""
+    """The people a run could be about, counted; `thin` counts among those it would take."""
 
     people: int
     screened_with_version: int
     under_way: int
-    left_over: int
+    to_screen: int
     thin: int
 
 
@@ -114,13 +114,14 @@ def average_call(tx: Tx, operation: str) -> tuple[int, int] | None:
 
 
 def source_counts(
-    tx: Tx, version_id: UUID, list_id: UUID | None, candidate_ids: Sequence[int], only_missing: bool
+    tx: Tx, version_id: UUID, list_id: UUID | None, candidate_ids: Sequence[int], only_missing: bool, limit: int
 ) -> SourceCounts:
     parameters = {
         "version_id": version_id,
         "list_id": list_id,
         "candidate_ids": list(candidate_ids),
         "only_missing": only_missing,
+        "limit": limit,
     }
     with tx.cursor(row_factory=class_row(SourceCounts)) as cursor:
         found = cursor.execute(Q["source_counts"], parameters).fetchone()
@@ -195,10 +196,13 @@ def insert_override(tx: Tx, screening_id: int, verdict: str, reason: str, user_i
     return row[0] if row else None
 
 
-def undo_override(tx: Tx, override_id: int, user_id: UUID) -> int | None:
-    """Undo a decision of this user; the screening it was about, or None if there is nothing to undo."""
-    row = tx.execute(Q["undo_override"], {"override_id": override_id, "user_id": user_id}).fetchone()
-    return row[0] if row else None
+def undo_newest_override(
+    tx: Tx, user_id: UUID, override_ids: Sequence[int], screening_id: int | None
+) -> UndoneDecision | None:
+    """Undo this user's newest standing decision of those named and those about one verdict; None if there is none."""
+    parameters = {"user_id": user_id, "override_ids": list(override_ids), "screening_id": screening_id}
+    with tx.cursor(row_factory=class_row(UndoneDecision)) as cursor:
+        return cursor.execute(Q["undo_newest_override"], parameters).fetchone()
 
 
 def runs_of_position(tx: Tx, position_id: UUID, limit: int) -> list[PositionRun]:

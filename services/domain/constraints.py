@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from services.domain.criteria import Criterion, Kind
 from services.domain.dates import show_months
-from services.domain.facts import Facts
+from services.domain.facts import CURRENT_COMPANY_TENURE, Facts, company_fact_id
 
 
 class Rule(StrEnum):
@@ -39,15 +39,25 @@ class Constraint:
 
 
 @dataclass(frozen=True)
-class Violation:
-    """A limit that a person's computed tenure breaks."""
+class Finding:
+    """What computed tenure says about a limit; `fact_id` names the fact it rests on, if that was listed."""
 
     constraint: Constraint
     actual_months: int
+    is_lower_bound: bool
+    fact_id: str
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether the limit is broken; being equal keeps it, and a lower bound breaks no minimum."""
+        if self.constraint.rule is Rule.MAXIMUM_AT_ONE_COMPANY:
+            return self.actual_months > self.constraint.months
+        return not self.is_lower_bound and self.actual_months < self.constraint.months
 
     @property
     def sentence(self) -> str:
-        limit, actual = show_months(self.constraint.months), show_months(self.actual_months)
+        bound = "at least " if self.is_lower_bound else ""
+        limit, actual = show_months(self.constraint.months), bound + show_months(self.actual_months)
         if self.constraint.rule is Rule.MINIMUM_AT_CURRENT_COMPANY:
             return f"At the current company for {actual}; the brief asks for at least {limit}."
         return f"At one company for {actual}; the brief allows at most {limit}."
@@ -209,14 +219,21 @@ def _plain(text: str) -> str:
     return plain
 
 
-def violations(constraints: Iterable[Constraint], facts: Facts) -> tuple[Violation, ...]:
-    """The limits that computed tenure breaks; being equal keeps one, and unknown tenure breaks none."""
-    longest = max((tenure.months for tenure in facts.tenures), default=0)
-    broken: list[Violation] = []
-    for limit in constraints:
-        if limit.rule is Rule.MAXIMUM_AT_ONE_COMPANY:
-            if longest > limit.months:
-                broken.append(Violation(limit, longest))
-        elif facts.company_months is not None and facts.company_months < limit.months:
-            broken.append(Violation(limit, facts.company_months))
-    return tuple(broken)
+def check(constraints: Iterable[Constraint], facts: Facts) -> tuple[Finding, ...]:
+    """What code finds about each limit; none where nothing is known of the tenure it is about."""
+    findings = (_check(limit, facts) for limit in constraints)
+    return tuple(finding for finding in findings if finding is not None)
+
+
+def _check(limit: Constraint, facts: Facts) -> Finding | None:
+    if limit.rule is Rule.MINIMUM_AT_CURRENT_COMPANY:
+        fact = facts.find(CURRENT_COMPANY_TENURE)
+        if facts.company_months is not None:
+            return Finding(limit, facts.company_months, False, CURRENT_COMPANY_TENURE)
+        return Finding(limit, int(fact.value), True, CURRENT_COMPANY_TENURE) if fact else None
+    known = [(number, tenure) for number, tenure in enumerate(facts.tenures, start=1) if tenure.months]
+    if not known:
+        return None
+    number, tenure = max(known, key=lambda numbered: numbered[1].months)
+    fact = facts.find(company_fact_id(number))
+    return Finding(limit, tenure.months, not tenure.is_complete, fact.id if fact else "")

@@ -25,6 +25,7 @@ from services.domain.untrusted_text import visible_line
 SHOWN_ROLES = 20
 SHOWN_COMPANIES = 15
 NAME_LIMIT = 100
+CURRENT_COMPANY_TENURE = "fact.current_company_tenure"
 
 _ROLE_FAMILIES = {
     "software": Keywords.of(
@@ -91,6 +92,11 @@ class Facts:
     def find(self, fact_id: str) -> Fact | None:
         """The fact of that id."""
         return next((fact for fact in self.items if fact.id == fact_id), None)
+
+
+def company_fact_id(number: int) -> str:
+    """The id of the fact about one of `Facts.tenures`, counted from 1."""
+    return f"fact.company_{number}"
 
 
 def listed_roles(profile: Profile, as_of: Month) -> tuple[Role, ...]:
@@ -168,10 +174,10 @@ def _current_facts(facts: Facts, held: Role | None, tenure: CompanyTenure | None
         yield Fact("fact.current_role_tenure", line, facts.role_months)
     if facts.company_months is not None:
         line = f"Time at current company: {show_months(facts.company_months)}"
-        yield Fact("fact.current_company_tenure", line, facts.company_months)
+        yield Fact(CURRENT_COMPANY_TENURE, line, facts.company_months)
     elif tenure is not None and tenure.months:
         line = f"Time at current company: at least {show_months(tenure.months)}; some dates are unknown"
-        yield Fact("fact.current_company_tenure", line, tenure.months)
+        yield Fact(CURRENT_COMPANY_TENURE, line, tenure.months)
 
 
 def _total_facts(facts: Facts) -> Iterable[Fact]:
@@ -228,7 +234,7 @@ def _tenure_facts(tenures: Sequence[CompanyTenure]) -> Iterable[Fact]:
         if tenure.stints:
             bound = "" if tenure.is_complete else "at least "
             line = f"Time at {_short(tenure.company)}: {bound}{show_months(tenure.months)}"
-            yield Fact(f"fact.company_{number}", line, tenure.months)
+            yield Fact(company_fact_id(number), line, tenure.months)
 
 
 def _stability_facts(tenures: Sequence[CompanyTenure], stints: Sequence[CompanyTenure]) -> Iterable[Fact]:

@@ -29,6 +29,7 @@ class VersionRow:
     id: UUID
     position_id: UUID
     title: str
+    archived_at: datetime | None
     number: int
     revision: int
     role_text: str

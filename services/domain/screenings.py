@@ -124,9 +124,19 @@ class OverrideRow:
     id: int
     verdict: str
     reason: str
+    user_id: UUID
     by_name: str
     at: datetime
     undone_at: datetime | None
+
+
+@dataclass(frozen=True)
+class UndoneDecision:
+    """A decision that was taken back: about which verdict, and of whom."""
+
+    screening_id: int
+    verdict: str
+    full_name: str
 
 
 def nobody_left(quote: ScreeningQuote) -> str:

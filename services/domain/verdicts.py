@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from services.domain.constraints import Constraint, violations
+from services.domain.constraints import Constraint, Finding, check
 from services.domain.criteria import Criterion, Kind, deciding, of_kind
-from services.domain.evidence import Evidence, check_evidence
+from services.domain.evidence import Evidence, Source, check_evidence
 from services.domain.facts import Facts
 from services.domain.untrusted_text import visible_line
 
@@ -67,7 +67,11 @@ class BadAnswer:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What stands for one criterion once its evidence was checked; `claimed` is the model's own word."""
+    """What stands for one criterion once its evidence was checked; `claimed` is the model's own word.
+
+    `findings` are what code computed about the limits on tenure that the criterion states. A broken one stands against
+    the model's word.
+    """
 
     criterion_id: str
     status: Status
@@ -75,6 +79,7 @@ class Outcome:
     strength: int
     evidence: tuple[Evidence, ...]
     reason: str
+    findings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -214,9 +219,10 @@ def decide(
     open_questions = [outcome for outcome in outcomes if outcome.status is Status.NOT_SHOWN]
     score = _score([outcome for outcome in outcomes if kinds[outcome.criterion_id] is Kind.MUST])
     caps: list[str] = []
-    for violation in violations(constraints, facts):
+    findings = check(constraints, facts)
+    for broken in (finding for finding in findings if finding.is_broken):
         score = min(score, CAP_WHEN_TENURE_RULE_BROKEN)
-        caps.append(violation.sentence)
+        caps.append(broken.sentence)
     if facts.is_unstable:
         score = min(score, CAP_WHEN_UNSTABLE)
         caps.append(f"Stability fails: {len(facts.short_stints)} short stints.")
@@ -230,7 +236,8 @@ def decide(
     else:
         decision = Decision.MAYBE
         reasons.append(f"Everything is met, but a score of {score} is below {GO_FROM_SCORE}.")
-    return Verdict(decision, score, outcomes, tuple(caps), tuple(reasons), answer.summary)
+    shown = tuple(_with_findings(outcome, kinds[outcome.criterion_id], findings) for outcome in outcomes)
+    return Verdict(decision, score, shown, tuple(caps), tuple(reasons), answer.summary)
 
 
 def _outcomes(asked: Sequence[Criterion], answer: Answer, sent_text: str, facts: Facts) -> tuple[Outcome, ...]:
@@ -247,6 +254,18 @@ def _outcome(criterion: Criterion, judgement: Judgement, sent_text: str, facts: 
     if is_unproven:
         reason += " The model said it is, but its evidence is not in the profile."
     return Outcome(criterion.id, status, judgement.status, strength, evidence, reason)
+
+
+def _with_findings(outcome: Outcome, kind: Kind, findings: Iterable[Finding]) -> Outcome:
+    """The outcome with what code found about its limits: a broken one is what counted, a kept one stands beside."""
+    mine = [finding for finding in findings if finding.constraint.criterion_id == outcome.criterion_id]
+    broken = [finding for finding in mine if finding.is_broken]
+    facts = tuple(Evidence(finding.fact_id, Source.FACT) for finding in broken or mine if finding.fact_id)
+    found = replace(outcome, findings=tuple(finding.sentence for finding in mine))
+    if not broken:
+        return replace(found, evidence=(*outcome.evidence, *(fact for fact in facts if fact not in outcome.evidence)))
+    status = Status.MET if kind is Kind.EXCLUDE else Status.NOT_MET
+    return replace(found, status=status, strength=0, evidence=facts, reason=" ".join(f.sentence for f in broken))
 
 
 _REASONS: Mapping[tuple[Kind, Status], Callable[[str], str]] = {

@@ -51,12 +51,33 @@ def test_a_whole_number_is_read_as_typed_or_as_sent(number: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "sent", ["", " 1", "-1", -1, "1.0", 1.0, "1_0", "²", "١", "9" * (LONGEST_NUMBER + 1), True, None, [1], {"a": 1}]
+    "sent",
+    [
+        "",
+        " 1",
+        "-1",
+        -1,
+        10**LONGEST_NUMBER,
+        "1.0",
+        1.0,
+        "1_0",
+        "²",
+        "١",
+        "9" * (LONGEST_NUMBER + 1),
+        True,
+        None,
+        [1],
+        {"a": 1},
+    ],
 )
 def test_anything_else_is_no_whole_number(sent: object) -> None:
     assert whole_number(sent) is None
     with pytest.raises(NotFound):
         parse_number(sent, GONE)
+
+
+def test_a_number_of_ten_thousand_digits_is_refused_without_being_written_out() -> None:
+    assert whole_number(10**9999) is None
 
 
 @given(ANYTHING)

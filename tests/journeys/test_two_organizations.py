@@ -90,7 +90,7 @@ class Property:
             ids.SCREENING_CHANGED: str(uuid4()),
             ids.SCREENING_OPEN: {"screening_id": str(self.screening_id)},
             ids.SCREENING_DECISION: {"screening_id": str(self.screening_id), "verdict": "GO"},
-            ids.SCREENING_LAST: self.override_id,
+            ids.SCREENING_LAST: [self.override_id],
             ids.CANDIDATES_VIEW: view,
             ids.CANDIDATES_CAME_BACK: {"search": view},
             ids.CANDIDATES_CHOSEN: {"ids": [str(self.candidate_id)]},

@@ -120,7 +120,7 @@ def test_results_are_exported_as_the_page_shows_them(exports: Exports, office: O
     )
     office.screening.decide(actor, judged[2], "GO", "Spoken to the candidate")
     undone = office.screening.decide(actor, judged[1], "NO GO", "Wrong click")
-    office.screening.undo(actor, undone)
+    office.screening.undo(actor, [undone])
 
     position = office.saved.position_id
     rows = table(exports, actor, ExportOrder(list_id=list_id, position_id=position))

@@ -1,6 +1,10 @@
 """Screening: nothing starts without approval and a price; people decide beside the model, never over it."""
 
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
+from functools import partial
 from uuid import UUID, uuid4
 
 import psycopg
@@ -10,7 +14,8 @@ from services.clock import HeldClock
 from services.db.pool import Database
 from services.db.positions import BriefText
 from services.domain.actors import Actor
-from services.errors import BadInput, Conflict, NotConnected, NotFound, OutOfBudget
+from services.domain.runs import StartedRun
+from services.errors import AppError, BadInput, Conflict, NotConnected, NotFound, OutOfBudget
 from services.positions import Positions
 from services.runs.orders import Runs
 from services.screening import Screening, ScreeningOrder
@@ -288,11 +293,129 @@ def test_deciding_otherwise_needs_a_reason_and_agreeing_does_not(office: Office)
 def test_undo_brings_the_earlier_standing_back_once_and_only_for_its_author(office: Office) -> None:
     screening_id, override_id = decided(office, office.team.recruiter)
     with pytest.raises(Conflict):
-        office.screening.undo(office.team.colleague, override_id)
-    assert office.screening.undo(office.team.recruiter, override_id) == screening_id
+        office.screening.undo(office.team.colleague, [override_id], screening_id)
+    assert office.screening.undo(office.team.recruiter, [override_id]).screening_id == screening_id
     assert office.screening.verdict(office.team.recruiter, screening_id).standing == "MAYBE"
     with pytest.raises(Conflict):
-        office.screening.undo(office.team.recruiter, override_id)
+        office.screening.undo(office.team.recruiter, [override_id], screening_id)
+
+
+def test_undo_goes_back_one_decision_at_a_time_over_cards_and_visits(office: Office) -> None:
+    ana, ben, screening = office.team.recruiter, office.team.colleague, office.screening
+    started = screening.start(ana, office.order())
+    first, second, third = office.judge(started.run_id, ["MAYBE", "MAYBE", "MAYBE"])
+    screening.decide(ana, first, "GO", "Known to us")
+    before = screening.decide(ana, first, "NO GO", "Met in person")
+    screening.decide(ben, first, "GO", "Ben thinks otherwise")
+    here = [screening.decide(ana, screening_id, "GO", "Strong portfolio") for screening_id in (second, third)]
+    undone = [screening.undo(ana, here, first) for _ in range(4)]
+    assert [u.screening_id for u in undone] == [third, second, first, first]
+    assert [u.verdict for u in undone] == ["GO", "GO", "NO GO", "GO"]
+    with pytest.raises(Conflict, match="nothing to undo"):
+        screening.undo(ana, [*here, before], first)
+    assert screening.verdict(ana, first).standing == "GO", "a colleague's decision is not ours to undo"
+
+
+def test_a_visit_without_decisions_reaches_those_of_the_open_card_only(office: Office) -> None:
+    ana, screening = office.team.recruiter, office.screening
+    first, second = office.judge(screening.start(ana, office.order()).run_id, ["MAYBE", "MAYBE"])
+    screening.decide(ana, first, "GO", "Known to us")
+    with pytest.raises(Conflict):
+        screening.undo(ana, [], second)
+    with pytest.raises(Conflict):
+        screening.undo(ana, [], None)
+    assert screening.verdict(ana, first).is_decided_by(ana)
+    assert not screening.verdict(ana, first).is_decided_by(office.team.colleague)
+    assert screening.undo(ana, [], first).screening_id == first
+    assert not screening.verdict(ana, first).is_decided_by(ana)
+
+
+def test_thin_profiles_are_counted_among_those_whom_the_price_is_for(
+    office: Office, superuser: psycopg.Connection
+) -> None:
+    ana = office.team.recruiter
+    superuser.execute("UPDATE candidates SET enrichment = 'thin'")
+    superuser.execute(
+        "UPDATE candidates SET enrichment = 'enriched' WHERE id ="
+        " (SELECT candidate_id FROM list_members WHERE list_id = %s ORDER BY position, candidate_id LIMIT 1)",
+        [office.list_id],
+    )
+    for most, thin in ((1, 0), (2, 1), (3, 2), (None, 2)):
+        quote = office.screening.quote(ana, office.order(most=most))
+        assert (quote.to_screen, quote.thin, quote.people) == (most or 3, thin, 3)
+    started = office.screening.start(ana, office.order(most=1))
+    taken = superuser.execute(
+        "SELECT c.enrichment FROM run_items i JOIN candidates c ON c.id = i.candidate_id WHERE i.run_id = %s",
+        [started.run_id],
+    ).fetchall()
+    assert taken == [("enriched",)], "the price and the run are about the same people"
+
+
+def test_who_is_on_the_list_and_chosen_by_name_is_screened_once(office: Office, superuser: psycopg.Connection) -> None:
+    members = [row[0] for row in superuser.execute("SELECT candidate_id FROM list_members").fetchall()]
+    order = office.order(candidate_ids=tuple(members))
+    assert office.screening.quote(office.team.recruiter, order).to_screen == 3
+    assert office.screening.start(office.team.recruiter, order).items == 3
+
+
+def test_nobody_is_screened_against_an_archived_position_until_it_is_restored(office: Office) -> None:
+    ana = office.team.recruiter
+    office.positions.archive(ana, office.saved.position_id)
+    for attempt in (office.screening.quote, office.screening.start):
+        with pytest.raises(BadInput, match="archived"):
+            attempt(ana, office.order())
+    office.positions.archive(ana, office.saved.position_id, archived=False)
+    assert office.screening.start(ana, office.order()).items == 3
+
+
+def at_the_same_instant(*attempts: Callable[[], object]) -> list[object]:
+    """What each attempt gave or raised; all begin together, each in a thread and on a connection of its own."""
+    barrier = threading.Barrier(len(attempts))
+
+    def run(attempt: Callable[[], object]) -> object:
+        barrier.wait(10)
+        try:
+            return attempt()
+        except AppError as error:
+            return error
+
+    with ThreadPoolExecutor(len(attempts)) as pool:
+        return list(pool.map(run, attempts))
+
+
+def test_one_token_at_the_same_instant_starts_one_run(office: Office, superuser: psycopg.Connection) -> None:
+    office.screening.quote(office.team.recruiter, office.order())
+    for _ in range(5):
+        list_id, token = office.make_list(office.team, 3), uuid4()
+        order = office.order(list_id=list_id)
+        outcomes = at_the_same_instant(*[partial(office.screening.start, office.team.recruiter, order, token)] * 4)
+        assert all(isinstance(outcome, StartedRun) for outcome in outcomes), outcomes
+        assert len({outcome.run_id for outcome in outcomes if isinstance(outcome, StartedRun)}) == 1
+        found = superuser.execute("SELECT count(*), sum(items) FROM runs WHERE list_id = %s", [list_id]).fetchone()
+        assert found == (1, 3)
+
+
+def test_starts_of_the_same_people_at_the_same_instant_take_each_person_once(
+    office: Office, superuser: psycopg.Connection
+) -> None:
+    office.screening.quote(office.team.recruiter, office.order())
+    for _ in range(5):
+        list_id = office.make_list(office.team, 3)
+        order = office.order(list_id=list_id)
+        outcomes = at_the_same_instant(
+            *(
+                partial(office.screening.start, who, order, uuid4())
+                for who in (office.team.recruiter, office.team.colleague, office.team.manager, office.team.recruiter)
+            )
+        )
+        assert sum(isinstance(outcome, StartedRun) for outcome in outcomes) == 1, outcomes
+        assert all("unfinished run" in o.message for o in outcomes if isinstance(o, AppError))
+        items, people = superuser.execute(
+            "SELECT count(*), count(DISTINCT candidate_id) FROM run_items i JOIN runs r ON r.id = i.run_id"
+            " WHERE r.list_id = %s",
+            [list_id],
+        ).fetchone() or (0, 0)
+        assert (items, people) == (3, 3)
 
 
 def test_a_verdict_nobody_knows_is_refused(office: Office) -> None:

@@ -22,7 +22,7 @@ SELECT p.id, p.title, p.created_at, p.archived_at, u.name AS created_by_name,
  LIMIT %(limit)s OFFSET %(offset)s
 
 -- name: find_version
-SELECT v.id, v.position_id, p.title, v.number, v.revision, v.role_text, v.must_text, v.nice_text, v.exclude_text,
+SELECT v.id, v.position_id, p.title, p.archived_at, v.number, v.revision, v.role_text, v.must_text, v.nice_text, v.exclude_text,
        v.edited_by, e.name AS edited_by_name, v.created_at, v.approved_at, a.name AS approved_by_name, v.frozen_at
   FROM position_versions v
   JOIN positions p ON p.id = v.position_id

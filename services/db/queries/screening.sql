@@ -35,24 +35,34 @@ SELECT round(avg(tokens_in))::int, round(avg(tokens_out))::int, count(*)
          ORDER BY at DESC LIMIT 500) recent
 
 -- name: source_counts
--- Of the people asked about: how many there are, have a verdict, are in an unfinished run, and are left over.
-WITH asked AS MATERIALIZED (
-    SELECT m.candidate_id FROM list_members m WHERE m.org_id = current_org() AND m.list_id = %(list_id)s::uuid
-    UNION
-    SELECT c.id FROM candidates c WHERE c.org_id = current_org() AND c.id = ANY(%(candidate_ids)s::bigint[])
+-- Of the people asked about: how many there are, have a verdict, are in an unfinished run; and of those whom
+-- `pick_candidates` would take (the same rule, order and limit), how many, and how many with a thin profile.
+WITH asked AS (
+    SELECT m.candidate_id, m.position FROM list_members m
+     WHERE m.org_id = current_org() AND m.list_id = %(list_id)s::uuid
+    UNION ALL
+    SELECT c.id, c.id FROM candidates c
+     WHERE c.org_id = current_org() AND c.id = ANY(%(candidate_ids)s::bigint[])
+), people AS MATERIALIZED (
+    SELECT a.candidate_id, a.position, p.enrichment IN ('none', 'thin') AS is_thin,
+           EXISTS (SELECT 1 FROM screenings s
+                    WHERE s.candidate_id = a.candidate_id AND s.version_id = %(version_id)s) AS has_verdict,
+           EXISTS (SELECT 1 FROM run_items i JOIN runs r ON r.id = i.run_id
+                    WHERE i.candidate_id = a.candidate_id AND r.version_id = %(version_id)s
+                      AND r.finished_at IS NULL AND i.state IN ('waiting', 'claimed', 'sent')) AS is_under_way
+      FROM (SELECT candidate_id, min(position) AS position FROM asked GROUP BY candidate_id) a
+      JOIN candidates p ON p.id = a.candidate_id
+), picked AS (
+    SELECT c.is_thin FROM people c
+     WHERE NOT c.is_under_way AND NOT (%(only_missing)s AND c.has_verdict)
+     ORDER BY c.position, c.candidate_id LIMIT %(limit)s
 )
 SELECT count(*) AS people,
        count(*) FILTER (WHERE c.has_verdict) AS screened_with_version,
        count(*) FILTER (WHERE c.is_under_way) AS under_way,
-       count(*) FILTER (WHERE NOT c.is_under_way AND NOT (%(only_missing)s AND c.has_verdict)) AS left_over,
-       count(*) FILTER (WHERE c.is_thin AND NOT c.is_under_way AND NOT (%(only_missing)s AND c.has_verdict)) AS thin
-  FROM (SELECT p.enrichment IN ('none', 'thin') AS is_thin,
-               EXISTS (SELECT 1 FROM screenings s
-                        WHERE s.candidate_id = a.candidate_id AND s.version_id = %(version_id)s) AS has_verdict,
-               EXISTS (SELECT 1 FROM run_items i JOIN runs r ON r.id = i.run_id
-                        WHERE i.candidate_id = a.candidate_id AND r.version_id = %(version_id)s
-                          AND r.finished_at IS NULL AND i.state IN ('waiting', 'claimed', 'sent')) AS is_under_way
-          FROM asked a JOIN candidates p ON p.id = a.candidate_id) c
+       (SELECT count(*) FROM picked) AS to_screen,
+       (SELECT count(*) FROM picked WHERE is_thin) AS thin
+  FROM people c
 
 -- name: lock_version
 -- One start at a time for a version: whoever comes second sees whom the first one took.
@@ -62,11 +72,13 @@ SELECT pg_advisory_xact_lock(7310453, hashtext(%(version_id)s::text))
 -- The people a run is about, in the list's order: all of them, or those without a verdict for this version; never
 -- somebody whom an unfinished run has already. Somebody whose last attempt failed has no verdict and is picked.
 SELECT a.candidate_id
-  FROM (SELECT m.candidate_id, m.position FROM list_members m
-         WHERE m.org_id = current_org() AND m.list_id = %(list_id)s::uuid
-        UNION ALL
-        SELECT c.id, c.id FROM candidates c
-         WHERE c.org_id = current_org() AND c.id = ANY(%(candidate_ids)s::bigint[])) a
+  FROM (SELECT b.candidate_id, min(b.position) AS position
+          FROM (SELECT m.candidate_id, m.position FROM list_members m
+                 WHERE m.org_id = current_org() AND m.list_id = %(list_id)s::uuid
+                UNION ALL
+                SELECT c.id, c.id FROM candidates c
+                 WHERE c.org_id = current_org() AND c.id = ANY(%(candidate_ids)s::bigint[])) b
+         GROUP BY b.candidate_id) a
  WHERE (NOT %(only_missing)s OR NOT EXISTS (
        SELECT 1 FROM screenings s WHERE s.candidate_id = a.candidate_id AND s.version_id = %(version_id)s))
    AND NOT EXISTS (
@@ -127,7 +139,7 @@ SELECT s.id, s.candidate_id, c.full_name, c.title AS candidate_title, c.company,
  WHERE s.id = %(screening_id)s
 
 -- name: overrides_of
-SELECT o.id, o.verdict, o.reason, u.name AS by_name, o.at, o.undone_at
+SELECT o.id, o.verdict, o.reason, o.user_id, u.name AS by_name, o.at, o.undone_at
   FROM overrides o JOIN users u ON u.id = o.user_id
  WHERE o.screening_id = %(screening_id)s ORDER BY o.id DESC
 
@@ -136,11 +148,17 @@ INSERT INTO overrides (org_id, screening_id, verdict, reason, user_id)
 SELECT current_org(), s.id, %(verdict)s, %(reason)s, %(user_id)s FROM screenings s WHERE s.id = %(screening_id)s
 RETURNING id
 
--- name: undo_override
--- Undone, not removed: what somebody once decided stays readable.
-UPDATE overrides SET undone_at = now()
- WHERE id = %(override_id)s AND user_id = %(user_id)s AND undone_at IS NULL
-RETURNING screening_id
+-- name: undo_newest_override
+-- The newest decision of this user that stands, of those named and of those about one verdict. Undone, not removed:
+-- what somebody once decided stays readable.
+UPDATE overrides o SET undone_at = now()
+  FROM screenings s JOIN candidates c ON c.id = s.candidate_id
+ WHERE s.id = o.screening_id AND o.undone_at IS NULL
+   AND o.id = (SELECT n.id FROM overrides n
+                WHERE n.user_id = %(user_id)s AND n.undone_at IS NULL
+                  AND (n.id = ANY(%(override_ids)s::bigint[]) OR n.screening_id = %(screening_id)s::bigint)
+                ORDER BY n.id DESC LIMIT 1)
+RETURNING o.screening_id, o.verdict, c.full_name
 
 -- name: runs_of_position
 -- The latest screening runs of a position, with what a watcher of its results needs.

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.domain.constraints import Constraint, Rule, read_constraints, violations
+from services.domain.constraints import Constraint, Finding, Rule, check, read_constraints
 from services.domain.criteria import Criterion, Kind
 from services.domain.dates import month_number
-from services.domain.facts import compute_facts
+from services.domain.facts import Facts, compute_facts
 from services.domain.profiles import Profile, Role
 
 AS_OF = month_number(2025, 9)
@@ -154,6 +154,10 @@ NEWCOMER = facts_of(
 )
 
 
+def violations(constraints: list[Constraint], facts: Facts) -> tuple[Finding, ...]:
+    return tuple(finding for finding in check(constraints, facts) if finding.is_broken)
+
+
 def test_a_limit_is_broken_below_it_and_kept_at_it():
     assert [v.actual_months for v in violations([Constraint(MIN, 18, "must-1")], NEWCOMER)] == [17]
     assert violations([Constraint(MIN, 17, "must-1")], NEWCOMER) == ()
@@ -179,3 +183,21 @@ def test_an_unknown_tenure_breaks_no_limit():
 def test_supplied_tenure_stands_in_for_missing_dates():
     supplied = facts_of(title="Engineer", company="Bluefern", supplied_company_months=15)
     assert [v.actual_months for v in violations([Constraint(MIN, 24, "must-1")], supplied)] == [15]
+
+
+def test_a_finding_names_the_fact_it_rests_on():
+    current, longest = check([Constraint(MIN, 12, "must-1"), Constraint(MAX, 200, "must-2")], NEWCOMER)
+    for finding in (current, longest):
+        fact = NEWCOMER.find(finding.fact_id)
+        assert fact is not None and fact.value == finding.actual_months and not finding.is_broken
+    assert "Bluefern" not in NEWCOMER.find(longest.fact_id).line
+
+
+def test_a_lower_bound_is_told_as_one_and_an_unknown_tenure_is_not_told():
+    partly = facts_of(
+        Role("Engineer", "Bluefern", "2025-04", "", True), Role("Engineer", "Bluefern", "2019", "unclear")
+    )
+    [finding] = check([Constraint(MIN, 24, "must-1")], partly)
+    assert "for at least" in finding.sentence and not finding.is_broken
+    unknown = facts_of(Role("Engineer", "Bluefern", "", "", True))
+    assert check([Constraint(MIN, 24, "must-1"), Constraint(MAX, 24, "must-1")], unknown) == ()

@@ -2,6 +2,7 @@
 
 import json
 import random as randomness
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from services.domain.constraints import Constraint, Rule
 from services.domain.criteria import Criterion, Kind, parse_brief
 from services.domain.dates import month_number
+from services.domain.evidence import Evidence, Source
 from services.domain.facts import compute_facts
 from services.domain.profiles import Profile, Role
 from services.domain.screening_text import build_screening_text
@@ -116,8 +118,30 @@ def test_a_broken_tenure_limit_is_no_go_with_two_at_most():
     assert verdict([NOT_MET] * 3, constraints=[BROKEN]).score == 1
 
 
-def test_a_kept_tenure_limit_changes_nothing():
-    assert verdict([met(3)] * 3, constraints=[KEPT]) == verdict([met(3)] * 3)
+@pytest.mark.parametrize("first", [met(3), NOT_MET, NOT_SHOWN])
+def test_a_kept_tenure_limit_stands_beside_the_models_word_and_changes_nothing(first):
+    result, without = verdict([first, met(3), met(3)], constraints=[KEPT]), verdict([first, met(3), met(3)])
+    told = result.outcomes[0]
+    assert told.findings == ("At the current company for 6y 8m; the brief asks for at least 1y 0m.",)
+    assert told.evidence[-1] == Evidence("fact.current_company_tenure", Source.FACT)
+    as_before = replace(told, findings=(), evidence=told.evidence[:-1])
+    assert replace(result, outcomes=(as_before, *result.outcomes[1:])) == without
+
+
+@pytest.mark.parametrize("first", [met(3), NOT_MET, NOT_SHOWN])
+def test_a_broken_tenure_limit_stands_against_the_models_word(first):
+    result = verdict([first, met(3), met(3)], constraints=[BROKEN])
+    told = result.outcomes[0]
+    assert (told.status, told.claimed, told.strength) == (Status.NOT_MET, first.status, 0)
+    assert told.evidence == (Evidence("fact.current_company_tenure", Source.FACT),)
+    assert told.findings == (told.reason,) == (result.caps[0],)
+    assert result.outcomes[1:] == verdict([first, met(3), met(3)]).outcomes[1:]
+
+
+def test_a_broken_limit_in_the_exclusions_applies():
+    limit = Constraint(Rule.MINIMUM_AT_CURRENT_COMPANY, 120, EXCLUSIONS[0])
+    told = verdict([met(3)] * 3, constraints=[limit]).outcomes[len(MUSTS)]
+    assert (told.status, told.claimed) == (Status.MET, Status.NOT_MET)
 
 
 def test_failing_stability_is_no_go_with_four_at_most():
