@@ -21,6 +21,7 @@ from uuid import UUID
 import httpx2
 import psycopg
 
+from services.db.embedded import EmbeddedPostgres
 from services.db.pool import Database, Tx
 from services.db.runs import RunOrder
 from services.domain.actors import Actor
@@ -341,3 +342,15 @@ def until(what: Callable[[], Any], seconds: float = 15.0) -> Any:
             return found
         time.sleep(0.02)
     raise AssertionError(f"not within {seconds} s")
+
+
+@contextmanager
+def database_gone(home: Path) -> Iterator[None]:
+    """End the database of this home as a crash does, and let nobody start it again while the block lasts.
+
+    Whoever would start it (the supervisor does, within a second) waits behind the lock that is held here.
+    """
+    postgres = EmbeddedPostgres(home)
+    with postgres.exclusively():
+        postgres.stop(immediately=True)
+        yield
