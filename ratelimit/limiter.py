@@ -289,6 +289,7 @@ class _Office:
             self._speak()
         except StoreUnavailable as error:
             self._note_failure(error)
+        # The foot of this thread: any store may be behind it, and without the thread everybody would wait for ever.
         except Exception as error:
             log.exception("The limiter's store failed in an unforeseen way.")
             self._note_failure(StoreUnavailable(f"The limiter's store failed: {error}"))
@@ -321,6 +322,7 @@ class _Office:
             self._history_retry_at = now + HISTORY_RETRY_SECONDS
         try:
             starts = tuple(self._history(self._policy.key, seconds))
+        # The caller's own function, which knows errors that we do not; the key stays shut until it answers.
         except Exception:
             log.exception("The record of recent calls of %s could not be read; it stays shut.", self._policy.key)
             return

@@ -97,6 +97,7 @@ class Claims:
             return self.plan_together(items, self.kind.prepare)
         except (WheelLost, Busy):
             raise
+        # The border to a use case: how the preparation of somebody's data can fail, only the kind knows.
         except Exception:
             log.exception("run.prepare.one_by_one", run_id=str(self.order.run_id), items=len(items))
         return [call for item in items for call in self.plan_alone(item)]
@@ -106,6 +107,7 @@ class Claims:
             return self.plan_together([item], self.kind.prepare)
         except (WheelLost, Busy):
             raise
+        # The same border; what failed is in the log, and the item says so to people.
         except Exception:
             log.exception("run.prepare.failed", run_id=str(self.order.run_id), item_id=item.item_id)
             return self.plan_together([item], refuse_to_prepare)

@@ -163,6 +163,7 @@ class Driver:
         """Run a part of the drive; what breaks it breaks the drive."""
         try:
             await work
+        # Nothing is swallowed: a task's error would be lost, so it is handed to the loop, which raises it.
         except Exception as error:
             self.error = self.error or error
             self.changed.set()
@@ -351,6 +352,7 @@ class Driver:
             ruling = rule_error(
                 prepared, call.intent_id, error, self.settings.retries, self.milliseconds(began), self.dice
             )
+        # A call that has left must be booked whatever goes wrong around it, even what nobody has thought of.
         except Exception:
             log.exception("run.call.surprised", run_id=str(self.order.run_id), item_id=prepared.item.item_id)
             ruling = rule_surprise(prepared, call.intent_id, self.milliseconds(began))

@@ -117,6 +117,7 @@ class Journal:
             state = self.write_together(group)
         except (WheelLost, Busy):
             raise
+        # The border to a use case: its `settle` may refuse a result in any way, and the others must not pay for it.
         except Exception:
             log.exception("run.journal.one_by_one", run_id=str(self.order.run_id), entries=len(group))
             for entry in group:
@@ -129,6 +130,7 @@ class Journal:
             return self.write_together([entry])
         except (WheelLost, Busy):
             raise
+        # The same border; without a result of a use case in the entry it is an error of ours, and goes on up.
         except Exception:
             if isinstance(entry, Mark) or entry.ruling.answer is None:
                 raise
