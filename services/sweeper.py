@@ -24,6 +24,8 @@ from services.wiring import current
 
 SWEEP_SECONDS = 2.0
 LEASE_SECONDS = 6.0
+DRIVERS_FIRST_SECONDS = 4.0
+"""After the database was away, leases have run out under drivers that live: they are given time to beat again."""
 MOST_STARTS = 10
 """After so many starts without one settled item a run is given up."""
 
@@ -39,6 +41,8 @@ class Sweeper:
     launcher: Launcher
     holder: str
     is_stopping: bool = field(default=False)
+    is_cut_off: bool = field(default=False)
+    patient_until: float = field(default=0.0)
 
     def sweep_for_ever(self) -> None:
         while not self.is_stopping:
@@ -49,16 +53,30 @@ class Sweeper:
             self.clock.sleep(SWEEP_SECONDS)
 
     def sweep(self) -> list[UUID]:
-        """Start what needs a driver; the drives that were started, none if somebody else leads."""
-        with self.database.as_engine() as tx:
-            fence = runs.take_sweep(tx, self.holder, LEASE_SECONDS)
-            if fence is None:
-                return []
-            launcher = self.launcher
-            drives = runs.next_drives(tx, launcher.most_processes, launcher.most_per_user, MOST_STARTS)
+        """Start what needs a driver; the drives that were started, none if somebody else leads. Raises Busy."""
+        try:
+            drives = self.choose()
+        except Busy:
+            self.is_cut_off = True
+            raise
         for drive_id in drives:
             self.launcher.start_process(drive_id)
         return drives
+
+    def choose(self) -> list[UUID]:
+        """What to start now, decided in one transaction."""
+        with self.database.as_engine() as tx:
+            fence = runs.take_sweep(tx, self.holder, LEASE_SECONDS)
+            if fence is None or self.lets_drivers_go_first():
+                return []
+            launcher = self.launcher
+            return runs.next_drives(tx, launcher.most_processes, launcher.most_per_user, MOST_STARTS)
+
+    def lets_drivers_go_first(self) -> bool:
+        if self.is_cut_off:
+            self.is_cut_off = False
+            self.patient_until = self.clock.steady() + DRIVERS_FIRST_SECONDS
+        return self.clock.steady() < self.patient_until
 
     def stop(self, _number: int, _frame: FrameType | None) -> None:
         self.is_stopping = True

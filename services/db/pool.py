@@ -168,7 +168,9 @@ class Database:
             max_size=self.max_connections,
             timeout=self.wait_seconds,
             max_idle=120,
-            reconnect_timeout=60,
+            # The pool doubles its pauses for as long as it tries: short tries keep them at two seconds, so that
+            # everybody is back soon after the database, however long it was away.
+            reconnect_timeout=min(5.0, self.wait_seconds),
             kwargs={"autocommit": True, "prepare_threshold": self.prepare_threshold, "connect_timeout": 5},
             open=True,
             name=f"pool-{process}",

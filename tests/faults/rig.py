@@ -10,12 +10,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import httpx2
@@ -42,6 +43,8 @@ from services.runs.orders import RunRequest, Runs, TheseCandidates
 ROOT = Path(__file__).resolve().parents[2]
 PRICE = Decimal("0.001")
 PROVIDER = "openai"
+
+T = TypeVar("T")
 
 RESULTS = """
 CREATE TABLE answers (item_id bigint PRIMARY KEY, run_id uuid NOT NULL, fence bigint, answer text NOT NULL);
@@ -354,3 +357,15 @@ def database_gone(home: Path) -> Iterator[None]:
     with postgres.exclusively():
         postgres.stop(immediately=True)
         yield
+
+
+def at_once(acts: Sequence[Callable[[], T]]) -> list[T]:
+    """What each act came to, all of them let go at one instant."""
+    barrier = threading.Barrier(len(acts))
+
+    def act(work: Callable[[], T]) -> T:
+        barrier.wait(10)
+        return work()
+
+    with ThreadPoolExecutor(len(acts)) as threads:
+        return list(threads.map(act, acts))

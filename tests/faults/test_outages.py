@@ -23,8 +23,9 @@ from tests.fixtures.product import ANA, MIA, Product
 from tests.journeys.accounts_of import charges_agree
 
 PEOPLE = 400
-OUTAGE_SECONDS = LEASE_SECONDS + 3.0
-GOES_ON_WITHIN_SECONDS = 15.0
+# Twice a lease, and long enough for whoever backs off between attempts to be asleep when the database returns.
+OUTAGE_SECONDS = 2 * LEASE_SECONDS + 1.0
+BACK_WITHIN_SECONDS = 8.0
 BRIEF = BriefText("Builds things.", "1+ years of work\nWorked with software", "", "")
 
 
@@ -100,9 +101,9 @@ def test_a_run_and_what_was_saved_outlive_a_database_that_is_gone_for_longer_tha
             gone_at = time.monotonic()
             page = mia.get(f"{product.url}/runs/{run_id}")
             assert page.status_code == 503 and "reconnecting" in page.text
-            wait_until(lambda: time.monotonic() > gone_at + STILL_AFTER_SECONDS + 2.0)
+            wait_until(lambda: time.monotonic() > gone_at + STILL_AFTER_SECONDS + 2.0, 20)
             calls = len(product.simulators.ledger("openai"))
-            wait_until(lambda: time.monotonic() > gone_at + OUTAGE_SECONDS)
+            wait_until(lambda: time.monotonic() > gone_at + OUTAGE_SECONDS, 30)
             assert len(product.simulators.ledger("openai")) == calls, "no call leaves that cannot be recorded"
         back_at = time.monotonic()
         wait_until(lambda: mia.get(f"{product.url}/runs/{run_id}").status_code == 200, 30, product.logs)
@@ -129,4 +130,4 @@ def test_a_run_and_what_was_saved_outlive_a_database_that_is_gone_for_longer_tha
         print(f"\nThe database was gone for {OUTAGE_SECONDS:.0f} s; the next item was done {resumed:.1f} s after its")
         print(f"return, the first page answered after {page_seconds:.1f} s; {drives} drives, {unknown} unknown calls,")
         print(f"{len(saving.saved)} things saved around it, none lost")
-    assert resumed <= GOES_ON_WITHIN_SECONDS
+    assert max(resumed, page_seconds) <= BACK_WITHIN_SECONDS

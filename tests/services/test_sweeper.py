@@ -1,6 +1,8 @@
 """The sweeper: which drives it starts, in which order, how many, and who may sweep."""
 
 import sys
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -12,12 +14,13 @@ from services.clock import HeldClock, SystemClock
 from services.db import runs as db
 from services.db.pool import Database
 from services.domain.runs import RunKind, RunState
+from services.errors import Busy
 from services.runs.launch import Launcher
 from services.runs.orders import RunRequest, Runs, TheseCandidates
 from services.runs.wheel import take_wheel
-from services.sweeper import MOST_STARTS, Sweeper
-from tests.faults.rig import expire_lease, make_candidates, open_run, until
-from tests.fixtures.postgres import Team
+from services.sweeper import DRIVERS_FIRST_SECONDS, MOST_STARTS, Sweeper
+from tests.faults.rig import at_once, expire_lease, make_candidates, open_run, until
+from tests.fixtures.postgres import Team, Urls
 
 Superuser = psycopg.Connection[Any]
 
@@ -127,6 +130,61 @@ def test_one_sweeper_leads_until_its_lease_ends(launcher: Launcher, superuser: S
     assert len(sweeper_of(launcher).sweep()) == 1
     with launcher.database.as_engine() as tx:
         assert db.take_sweep(tx, "other", 60) is None
+
+
+def test_of_sweepers_at_one_instant_one_leads_and_each_run_gets_one_drive(
+    launcher: Launcher, superuser: Superuser, team: Team, rivals: Team, urls: Urls
+) -> None:
+    """With the lease free, and also without a lease at all: then the database's own lock keeps them apart."""
+    others = [Database(urls.login, max_connections=1) for _ in range(3)]
+    sweepers = [
+        sweeper_of(replace(launcher, database=database), f"sweeper {number}")
+        for number, database in enumerate([launcher.database, *others])
+    ]
+    for team_of in (team, rivals):
+        open_run(launcher.database, superuser, team_of.recruiter, 1)
+    led = at_once([sweeper.sweep for sweeper in sweepers])
+    assert sorted(map(len, led)) == [0, 0, 0, 2]
+    fences = at_once([partial(lead, sweeper) for sweeper in sweepers])
+    assert [fence for fence in fences if fence is not None] == [1], "the leader leads on, under the same fence"
+    superuser.execute("UPDATE drives SET ended_at = now(), outcome = 'died'")
+    decided = at_once([partial(next_drives, sweeper) for sweeper in sweepers])
+    assert sorted(map(len, decided)) == [0, 0, 0, 2]
+    for database in others:
+        database.close()
+
+
+def test_after_an_outage_a_driver_that_lived_through_it_beats_before_anybody_takes_its_run(
+    launcher: Launcher, superuser: Superuser, team: Team
+) -> None:
+    run = open_run(launcher.database, superuser, team.recruiter, 1)
+    wheel = take_wheel(launcher.database, SystemClock(), run.drive_id, "lives")
+    assert wheel is not None
+    expire_lease(superuser, run.run_id)
+    clock, gone = HeldClock(), Database("postgresql://nobody@127.0.0.1:9/nothing", wait_seconds=0.2)
+    sweeper = Sweeper(gone, clock, launcher, "one")
+    with pytest.raises(Busy):
+        sweeper.sweep()
+    gone.close()
+    sweeper.database = launcher.database
+    assert sweeper.sweep() == []
+    clock.advance(DRIVERS_FIRST_SECONDS - 0.1)
+    assert sweeper.sweep() == [], "patient, though the lease has run out"
+    assert wheel.beat(1.0) is RunState.RUNNING
+    clock.advance(0.2)
+    assert sweeper.sweep() == [], "the driver lives"
+    expire_lease(superuser, run.run_id)
+    assert len(sweeper.sweep()) == 1
+
+
+def lead(sweeper: Sweeper) -> int | None:
+    with sweeper.database.as_engine() as tx:
+        return db.take_sweep(tx, sweeper.holder, 60)
+
+
+def next_drives(sweeper: Sweeper) -> list[UUID]:
+    with sweeper.database.as_engine() as tx:
+        return db.next_drives(tx, 4, 2, MOST_STARTS)
 
 
 def test_a_run_whose_processes_never_get_anywhere_is_given_up_and_booked(
