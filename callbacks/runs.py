@@ -29,7 +29,7 @@ from services.errors import BadInput, NotFound
 from services.wiring import current
 
 RETRY = "retry"
-GONE = "There is no such run."
+GONE = "This run does not exist."
 PAGE = 50
 
 Query = dict[str, str]
@@ -45,8 +45,8 @@ def watch(_tick: int | None, seen: str | None, state: str | None) -> tuple[Any, 
     who = actor()
     try:
         run = current().runs.progress(who, run_of(ctx.outputs_list[0]["id"]))
-    except NotFound as gone:
-        return no_run(gone.message), "", no_update, True
+    except NotFound:
+        return no_run(GONE), "", no_update, True
     stamp = stamp_of(run)
     if stamp == seen:
         return no_update, no_update, no_update, run.state.is_final
@@ -90,16 +90,14 @@ def show_run(query: Query) -> Component:
     services, who, asked = current(), actor(), texts_of(query)
     try:
         run = services.runs.progress(who, parse_id(asked.get("run_id"), GONE))
-    except NotFound as gone:
-        return no_run(gone.message)
+    except NotFound:
+        return no_run(GONE)
     panel = run_panel(run.run_id, show_progress(run, may_steer(who, run)), stamp_of(run), run.state.value)
     return run_page(panel, zone_note(services.usage.time_zone(who)), *details(who, run, asked))
 
 
-def show_details(states: list[str | None], query: Query) -> tuple[Component, Component, Component]:
+def show_details(_states: list[str | None], query: Query) -> tuple[Component, Component, Component]:
     """Items, receipt and history; read anew when the run's state changes."""
-    if not any(states):
-        raise PreventUpdate
     who, asked = actor(), texts_of(query)
     return details(who, current().runs.progress(who, parse_id(asked.get("run_id"), GONE)), asked)
 

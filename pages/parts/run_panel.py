@@ -93,11 +93,11 @@ def run_page(panel: Component, note: Component, items: Component, receipt: Compo
     """A run's own page, below its head."""
     return html.Div(
         [
+            html.Div([dcc.Link("All runs", href="/runs"), note], className="run-above"),
             panel,
             card("People", html.Div(items, id=ids.RUN_ITEMS)),
             card("Receipt", html.Div(receipt, id=ids.RUN_RECEIPT)),
             card("History", html.Div(events, id=ids.RUN_EVENTS)),
-            html.Div([note, dcc.Link("All runs", href="/runs")], className="run-foot"),
         ]
     )
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 from enum import StrEnum
 
 LEDGER_PLACES = Decimal("0.0000000001")
@@ -255,16 +255,3 @@ def places_of(amount: Decimal) -> int:
 def total(amounts: Iterable[Decimal]) -> Decimal:
     """The exact sum."""
     return sum(amounts, Decimal(0))
-
-
-def in_cents(amounts: Sequence[Decimal]) -> tuple[Decimal, ...]:
-    """Amounts in whole cents that add up to their exact sum in cents.
-
-    Each is within one cent of its exact value: all are rounded down, and the cents that are missing from the
-    rounded sum go to the largest remainders, the earlier of equals first.
-    """
-    floors = [amount.quantize(CENT, ROUND_FLOOR) for amount in amounts]
-    missing = int((total(amounts).quantize(CENT, ROUND_HALF_EVEN) - total(floors)) / CENT)
-    by_remainder = sorted(range(len(amounts)), key=lambda index: floors[index] - amounts[index])
-    raised = set(by_remainder[:missing])
-    return tuple(floor + CENT if index in raised else floor for index, floor in enumerate(floors))

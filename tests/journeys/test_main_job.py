@@ -227,7 +227,7 @@ def watches_and_leaves(ana: Walker, product: Product, position_id: str, list_id:
     ana.notice(f"Screening {LARGE} people")
     panel = page.locator(".run-panel")
     expect(panel.locator(".chip").first).to_have_text("Running", timeout=PATIENCE_MS)
-    expect(panel.get_by_text("A minute", exact=True)).to_be_visible()
+    expect(panel.get_by_text("Per minute", exact=True)).to_be_visible()
     wait_until(lambda: done_of(product, list_id)[1] > 0, 40)
     expect(page.locator(".result-row .score").first).to_be_visible()
     state, _done = done_of(product, list_id)

@@ -245,7 +245,15 @@ def test_no_forged_callback_shows_or_changes_anything_of_the_other_organization(
 def test_the_forged_callbacks_are_answered_to_their_owner(product: Product, theirs: Property) -> None:
     """The same forgeries in the owner's hands bring a good deal: so their silence to others means something."""
     with signed_in(product, ANA) as ana:
-        reading = {"list-body", "candidates-panel-body", "position-head", "screening-card", "run-items", "import-body"}
+        reading = {
+            "list-body",
+            "candidates-panel-body",
+            "position-head",
+            "screening-card",
+            "run-items",
+            "run-body",
+            "import-body",
+        }
         told_by = set()
         for callback in ana.get(f"{product.url}/_dash-dependencies").json():
             names = {name for name in reading if name in callback["output"]}

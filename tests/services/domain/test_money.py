@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.domain.money import (
-    CENT,
     DEFAULT_PRICES,
     CallSize,
     Operation,
@@ -17,10 +16,10 @@ from services.domain.money import (
     Unpriced,
     estimate_credits,
     estimate_screening,
-    in_cents,
     ledger_amount,
     price_of_credits,
     price_of_tokens,
+    show_column,
     show_usd,
     token_price,
     total,
@@ -147,14 +146,20 @@ def test_cached_tokens_never_make_a_call_dearer(model, tokens_in, data):
 
 
 @given(AMOUNTS)
-def test_shown_rows_add_up_to_the_shown_total(amounts):
-    shown = in_cents(amounts)
-    assert total(shown) == total(amounts).quantize(CENT)
-    assert all(abs(cents - exact) < CENT for cents, exact in zip(shown, amounts, strict=True))
-    assert all(cents == cents.quantize(CENT) for cents in shown)
-
-
-@given(AMOUNTS)
 def test_stored_amounts_are_not_rounded_again(amounts):
     assert [ledger_amount(amount) for amount in amounts] == amounts
     assert isinstance(total(amounts), Decimal)
+
+
+@given(st.lists(st.decimals(min_value=0, max_value=10**6, places=10), max_size=8), st.integers(0, 3))
+def test_a_column_has_even_decimals_and_rounds_nothing(amounts: list[Decimal], least: int) -> None:
+    texts = show_column(amounts, least)
+    assert [Decimal(text.replace(",", "")) for text in texts] == amounts
+    assert len({len(text.partition(".")[2]) for text in texts}) <= 1
+    assert all(len(text.partition(".")[2]) >= least for text in texts)
+
+
+def test_a_column_has_no_more_decimals_than_it_needs() -> None:
+    assert show_column([Decimal("0.0042000000"), Decimal("1234.5")]) == ("0.0042", "1,234.5000")
+    assert show_column([Decimal("3.0000000000")]) == ("3.00",)
+    assert show_column([Decimal("3.0000"), Decimal("40")], 0) == ("3", "40")

@@ -202,3 +202,31 @@ def test_an_ended_run_can_be_neither_paused_nor_resumed(runs: Runs, superuser: S
     for steer in (runs.pause, runs.resume):
         with pytest.raises(AppError):
             steer(team.recruiter, run.run_id)
+
+
+def test_a_run_is_called_by_where_its_people_came_from_also_when_the_list_is_renamed_or_it_is_tried_again(
+    runs: Runs, superuser: Superuser, team: Team
+) -> None:
+    people = make_candidates(superuser, team.org_id, 2)
+    list_id = uuid4()
+    superuser.execute(
+        "INSERT INTO lists (id, org_id, name, created_by) VALUES (%s, %s, 'June import', %s)",
+        [list_id, team.org_id, team.recruiter.user_id],
+    )
+    by_hand = start(runs, team.recruiter, people)
+    from_list = start(runs, team.recruiter, people, list_id=list_id)
+
+    def name_of(run_id: UUID) -> str:
+        return runs.progress(team.recruiter, run_id).name
+
+    assert name_of(by_hand.run_id) == "Work: 2 people chosen by hand"
+    assert name_of(from_list.run_id) == "Work: 2 people from “June import”"
+    superuser.execute("UPDATE lists SET name = 'June' WHERE id = %s", [list_id])
+    end(superuser, from_list.run_id, ["done", "failed"])
+    again = runs.retry_failed(team.recruiter, from_list.run_id)
+    assert name_of(again.run_id) == "Work: 1 person from “June”, again"
+    assert {run.name for run in runs.recent(team.recruiter)} == {
+        "Work: 2 people chosen by hand",
+        "Work: 2 people from “June”",
+        "Work: 1 person from “June”, again",
+    }

@@ -1,0 +1,82 @@
+"""A run in words: what people read while they watch it and when they look back."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from pages.parts.run_panel import ITEM_WORDS, STATE_WORDS, chip, events_list, items_table, receipt_table
+from services.domain.runs import ItemState, ReceiptLine, RunEvent, RunItem, RunState
+
+BEGAN = datetime(2026, 3, 9, 22, 30, tzinfo=UTC)
+ENGINEERS = re.compile(r"job process|driver|wheel|fence|lease|sweeper|drive\b|claimed|screen extras", re.IGNORECASE)
+
+
+def history(*events: str | tuple[str, dict[str, Any]]) -> list[str]:
+    """The lines of a history with these events, one a second, without their times."""
+    told = [(event, {}) if isinstance(event, str) else event for event in events]
+    records = [
+        RunEvent(number, event, detail, BEGAN + timedelta(seconds=number), "Ana Example")
+        for number, (event, detail) in enumerate(told)
+    ]
+    lines = events_list(records, "Baker: 2 people chosen by hand", "UTC").children
+    return ["".join(part for part in line.children if isinstance(part, str)).strip() for line in lines]
+
+
+def test_a_run_that_nothing_disturbed_has_three_lines() -> None:
+    assert history("queued", "running", ("driver", {"fence": 1}), "succeeded") == [
+        "Queued by Ana Example · Baker: 2 people chosen by hand",
+        "Running",
+        "Finished",
+    ]
+
+
+def test_an_interruption_is_said_with_what_became_of_the_people_it_touched() -> None:
+    assert history("running", "driver", "driver", ("rescued", {"returned": 3, "unknown": 1, "dead": 0}))[1:] == [
+        "Interrupted; went on by itself",
+        "What the interruption had cut off was put right: 3 tried again, 1 of unknown outcome",
+    ]
+
+
+def test_a_pause_says_why() -> None:
+    paused = history("queued", ("paused", {"reason": "provider", "message": "The key was refused. Ask the operator."}))
+    assert paused[1] == "Paused · The key was refused. Ask the operator."
+    assert "by hand" in history("queued", ("paused", {"reason": "user"}))[1]
+
+
+@pytest.mark.parametrize("state", RunState)
+def test_every_state_is_a_word_in_sentence_case(state: RunState) -> None:
+    assert chip(state).children == STATE_WORDS[state] and STATE_WORDS[state][0].isupper()
+
+
+@pytest.mark.parametrize("state", ItemState)
+def test_every_state_of_a_person_is_a_word_in_sentence_case(state: ItemState) -> None:
+    assert ITEM_WORDS[state][0].isupper() and not ENGINEERS.search(ITEM_WORDS[state])
+
+
+@pytest.mark.parametrize("code", ["process_lost", "dead_letter"])
+def test_a_reason_written_by_the_database_is_told_without_machinery(code: str) -> None:
+    item = RunItem(1, 1, 1, "Noa Example", "", ItemState.UNKNOWN, 1, code, "The job process ended.", BEGAN)
+    table = items_table([item], "r", "", None, "UTC").children[1].children
+    reason = words(table.children[1].children[0].children[3])
+    assert not ENGINEERS.search(reason) and "interrupted" in reason
+
+
+def test_a_receipt_shows_what_perhaps_was_charged_in_a_column_of_its_own() -> None:
+    lines = [
+        ReceiptLine("openai", "screen", "m", "charged", 2, 2, Decimal(0), 5, 0, 5, Decimal("0.00045"), Decimal(0)),
+        ReceiptLine("openai", "screen extras", "m", "unknown", 1, 0, Decimal(0), 0, 0, 0, Decimal(0), Decimal("0.2")),
+    ]
+    _, body, foot = receipt_table(lines).children.children
+    texts = [[words(cell) for cell in row.children][-2:] for row in [*body.children, foot.children]]
+    assert texts == [["0.00045", "0.00"], ["0.00000", "0.20"], ["0.00045", "0.20"]]
+    assert not ENGINEERS.search(str(body.to_plotly_json()))
+
+
+def words(cell: Any) -> str:
+    """The text of a cell, whatever it is wrapped in."""
+    if isinstance(cell, list):
+        return "".join(words(part) for part in cell)
+    return cell if isinstance(cell, str) else words(cell.children)
