@@ -3,12 +3,11 @@
   "use strict";
 
   const BOXES = ["title", "role", "must", "nice", "exclude"].map((name) => `position-${name}`);
-  const SAVES = "#position-save, #position-approve";
   // Archiving goes to another page as well.
   const LEAVES = "a[href], #position-archive, #position-restore";
 
   let saved = null; // the texts as the server has them; null when there is nothing to lose
-  let sent = null; // the texts as they were when the save button was pressed
+  let sent = null; // the texts that went to the server when a save button was pressed
   let lastSave = null;
   let address = "";
   let goOn = null;
@@ -44,7 +43,6 @@
   document.addEventListener(
     "click",
     function (event) {
-      if (event.target.closest(SAVES)) sent = typed();
       if (event.target.closest("#position-leave-anyway")) {
         saved = null;
         document.getElementById("position-leave").close();
@@ -79,6 +77,11 @@
 
   window.dash_clientside = window.dash_clientside || {};
   window.dash_clientside.unsaved = {
+    /* Dash waits for a pause in the typing: what it sends may be older than what the boxes show. */
+    noteSent(_save, _approve, ...texts) {
+      sent = texts.map(plain);
+      return "";
+    },
     /* The form was filled or saved. Words typed while it was being saved are not saved. */
     noteSaved(_history, save, open, ...texts) {
       address = location.pathname + location.search;

@@ -148,6 +148,15 @@ def register(app: Dash) -> None:
         *(State(box, "value") for box in boxes),
         prevent_initial_call=True,
     )
+    app.clientside_callback(
+        ClientsideFunction("unsaved", "noteSent"),
+        Output(ids.POSITION_FORM, "data-sent"),
+        Input(ids.POSITION_SAVE, "n_clicks"),
+        Input(ids.POSITION_APPROVE, "n_clicks"),
+        State(ids.POSITION_TITLE, "value"),
+        *(State(box, "value") for box in boxes),
+        prevent_initial_call=True,
+    )
     app.callback(
         Output(ids.POSITION_CRITERIA, "children"),
         Output(ids.POSITION_APPROVE, "disabled"),

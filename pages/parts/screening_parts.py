@@ -181,12 +181,12 @@ def quote_words(quote: ScreeningQuote) -> list[Component | str | None]:
         html.Span(f"{quote.under_way:,} are in an unfinished run already. ", className="text-secondary")
         if quote.under_way
         else None,
-        html.Span(thin_words(quote.thin), className="text-unsure") if quote.thin else None,
+        html.Span(thin_words(quote), className="text-unsure") if quote.thin else None,
     ]
 
 
-def thin_words(thin: int) -> str:
-    who = "1 of them has" if thin == 1 else f"{thin:,} of them have"
+def thin_words(quote: ScreeningQuote) -> str:
+    who = f"{quote.thin:,} of these {quote.to_screen:,} {'has' if quote.thin == 1 else 'have'}"
     return f"{who} a thin profile: without the history, much will be “not shown”."
 
 
@@ -475,21 +475,23 @@ def outcome_item(kind: str, outcome: Mapping[str, Any], facts: Mapping[str, str]
             html.Span(f" · strength {outcome['strength']} of 3", className="text-secondary small")
             if kind == "must" and status == "met"
             else None,
-            *(html.Div(words, className="criterion-note") for words in criterion_notes(outcome)),
+            *criterion_notes(outcome),
             *evidence,
         ]
     )
 
 
-def criterion_notes(outcome: Mapping[str, Any]) -> list[str]:
-    """Why a criterion stands otherwise than the model said, and what was computed about it."""
-    notes = [f"Computed from the dates: {finding}" for finding in outcome.get("findings", ())]
-    claimed, status = outcome.get("claimed"), outcome["status"]
+def criterion_notes(outcome: Mapping[str, Any]) -> list[Component]:
+    """What was computed about a criterion, and why it stands otherwise than the model said."""
+    computed = [f"Computed from the dates: {finding}" for finding in outcome.get("findings", ())]
+    claimed, status = outcome.get("claimed", outcome["status"]), outcome["status"]
+    if claimed == status:
+        return [html.Div(words, className="small text-secondary") for words in computed]
     if claimed == "met" and status == "not_shown":
-        notes.append("The model called this met, but its evidence is not in what was sent.")
-    elif claimed != status and notes:
-        notes.append(f"The model called this {STATUS_WORDS[str(claimed)].lower()}; the dates count.")
-    return notes
+        computed.append("The model called this met, but its evidence is not in what was sent.")
+    else:
+        computed.append(f"The model called this {STATUS_WORDS[claimed].lower()}; the dates count.")
+    return [html.Div(words, className="criterion-note") for words in computed]
 
 
 def record(verdict: ScreeningRow) -> Component:
