@@ -2,6 +2,7 @@
 
 import html
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 import callbacks
 import routes
+from callbacks.arguments import as_declared
 from callbacks.background import SourcingManager
 from callbacks.notices import on_error
 from pages.parts.shell import shell
@@ -47,7 +49,17 @@ PAGE = """<!DOCTYPE html>
 
 
 class SourcingX(Dash):
-    """Dash with our page around it: the theme before the first paint, and no script that a page may not need."""
+    """Dash with our page around it: the theme before the first paint, and no script that a page may not need.
+
+    Its callbacks get what they declare to take, or are not called.
+    """
+
+    def callback(self, *dependencies: Any, **options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        register = super().callback(*dependencies, **options)
+        if options.get("background"):
+            # Its manager hands on the arguments and reads them itself (callbacks.background).
+            return register  # type: ignore[no-any-return]  # Dash ships no types
+        return lambda function: register(as_declared(function))
 
     def interpolate_index(self, **parts: Any) -> str:
         scripts = parts["scripts"].splitlines()

@@ -26,6 +26,8 @@ keepalive = 30
 timeout = 60
 # Longer than the longest statement, so that a deploy lets every request finish.
 graceful_timeout = 20
+# The largest it allows: routes.guard refuses a little earlier, with a page of ours.
+limit_request_line = 8190
 # Nothing is remembered between requests, so nothing grows; recycling would only add cold starts.
 max_requests = 0
 

@@ -6,10 +6,12 @@
   const PERSON = "candidates-person";
   const OWN = ["person", "row"];
   const ANSWER_MS = 10000;
+  const BY_HAND = ["checkboxSelected", "spaceKey", "rowClicked"];
   let shownView = null;
   let hooked = null;
   let askedAt = 0;
   let hasChosenAll = false;
+  let leavesAll = false;
   let isTypingOn = false;
 
   function same() {
@@ -89,13 +91,51 @@
     write(address(shownView || "", { ...ownParts(), row: row > 0 ? row : null }), false);
   }
 
+  /* Everybody who matches is chosen, so each row that is here, or comes later, looks it. */
+  function tickLoaded(api) {
+    const nodes = [];
+    api.forEachNode((node) => {
+      if (node.data && !node.isSelected()) {
+        nodes.push(node);
+      }
+    });
+    if (nodes.length) {
+      api.setNodesSelected({ nodes, newValue: true });
+    }
+  }
+
+  function rowsCame(event) {
+    if (hasChosenAll) {
+      tickLoaded(event.api);
+    }
+  }
+
+  function rowSelected(event) {
+    leavesAll = leavesAll || (hasChosenAll && !event.node.isSelected() && BY_HAND.includes(event.source));
+  }
+
+  /* The grid draws its columns at one width first and fits them to the window then: it is shown fitted only. */
+  function showFitted(api) {
+    const place = document.querySelector(".table-place");
+    const fit = () => place && place.setAttribute("data-fitted", "");
+    const flexible = (api.getColumns() || []).filter((column) => column.getFlex());
+    if (new Set(flexible.map((column) => column.getActualWidth())).size > 1) {
+      fit();
+    } else {
+      api.addEventListener("columnResized", (event) => event.source === "flex" && fit());
+    }
+  }
+
   function hook(api) {
     if (hooked === api) {
       return;
     }
     hooked = api;
+    showFitted(api);
     api.addEventListener("sortChanged", sortChanged);
     api.addEventListener("bodyScrollEnd", scrolled);
+    api.addEventListener("modelUpdated", rowsCame);
+    api.addEventListener("rowSelected", rowSelected);
     const row = Number(new URLSearchParams(location.search).get("row"));
     if (row > 0) {
       api.setRowCount(row + 200, false);
@@ -152,6 +192,10 @@
         write(address(next, { ...ownParts(), row: null }), asNewEntry);
       }
       const api = gridApi();
+      if (api && isOther && hasChosenAll) {
+        /* Who matches now is another crowd; its rows are ticked as they come. */
+        api.deselectAll();
+      }
       if (api) {
         const wanted = sortOf(next);
         const has = shownSort(api);
@@ -178,17 +222,24 @@
     choose(rows) {
       const [trigger] = window.dash_clientside.callback_context.triggered;
       const api = gridApi();
-      const isButton = trigger && trigger.prop_id.endsWith(".n_clicks");
-      if (isButton && api) {
-        api.deselectAll();
+      if (trigger && trigger.prop_id.startsWith("candidates-choose-all")) {
+        return { all: true };
       }
-      if (isButton) {
-        return trigger.prop_id.startsWith("candidates-choose-all") ? { all: true } : null;
+      if (trigger && trigger.prop_id.endsWith(".n_clicks")) {
+        if (api) {
+          api.deselectAll();
+        }
+        return null;
       }
-      if (rows && rows.length) {
-        return { ids: rows.map((row) => row.id) };
+      if (hasChosenAll && !leavesAll) {
+        return same();
       }
-      return hasChosenAll ? same() : null;
+      const count = rows ? rows.length : 0;
+      if (leavesAll && count) {
+        window.sourcingx.say(`No longer all that match: the ${count} ticked so far stay chosen.`, "info");
+      }
+      leavesAll = false;
+      return count ? { ids: rows.map((row) => row.id) } : null;
     },
 
     showChosen(chosen, countWords) {
@@ -199,6 +250,9 @@
       }
       if (!chosen) {
         return ["", true];
+      }
+      if (chosen.all && api) {
+        tickLoaded(api);
       }
       return [chosen.all ? `All that match: ${countWords}` : `${chosen.ids.length} chosen`, false];
     },
@@ -272,7 +326,7 @@
     } else if (event.key === "Enter" && node && node.data) {
       set(PERSON, { data: node.id });
     } else if (event.key === "x" && node && node.data) {
-      node.setSelected(!node.isSelected());
+      node.setSelected(!node.isSelected(), false, "spaceKey");
     } else {
       return;
     }

@@ -3,6 +3,8 @@
   "use strict";
   const NOTICE_MS = 7000;
   const GO_MS = 1200;
+  const MOST_NOTICES = 3;
+  const NARROW_PX = 575;
   let reconnectNotice = null;
   let goUntil = 0;
 
@@ -31,12 +33,42 @@
     close.setAttribute("aria-label", "Close");
     close.addEventListener("click", () => notice.remove());
     notice.append(close);
-    host.append(notice);
+    notice.addEventListener("keydown", (event) => event.key === "Escape" && notice.remove());
     if (!stays) {
-      const leave = () => (notice.matches(":hover, :focus-within") ? setTimeout(leave, 1000) : notice.remove());
-      setTimeout(leave, tone === "danger" ? 3 * NOTICE_MS : NOTICE_MS);
+      leaveInTime(notice, tone === "danger" ? 3 * NOTICE_MS : NOTICE_MS);
+    }
+    keepClear(host);
+    host.append(notice);
+    /* More at once would reach down to what people work on. */
+    while (host.children.length > MOST_NOTICES) {
+      host.firstElementChild.remove();
     }
     return notice;
+  }
+
+  /* The time stands still while somebody reads (the pointer is on it) or has the focus on its button. */
+  function leaveInTime(notice, ms) {
+    let timer = setTimeout(() => notice.remove(), ms);
+    for (const kind of ["mouseenter", "focusin"]) {
+      notice.addEventListener(kind, () => clearTimeout(timer));
+    }
+    for (const kind of ["mouseleave", "focusout"]) {
+      notice.addEventListener(kind, () => {
+        clearTimeout(timer);
+        timer = setTimeout(() => notice.remove(), ms);
+      });
+    }
+  }
+
+  /* Below the bar at the top, beside the page's own buttons and never over them. */
+  function keepClear(host) {
+    const bar = document.querySelector(".top-bar");
+    const actions = document.querySelector("main .page-actions");
+    const isWide = window.innerWidth > NARROW_PX;
+    const box = isWide && actions && actions.childElementCount ? actions.getBoundingClientRect() : null;
+    const isInTheWay = box && box.bottom > 0 && box.left > host.offsetWidth;
+    host.style.top = isWide && bar ? `${Math.max(0, bar.getBoundingClientRect().bottom) + 8}px` : "";
+    host.style.right = isInTheWay ? `${document.documentElement.clientWidth - box.left + 12}px` : "";
   }
 
   function reconnecting(isWaiting) {

@@ -10,6 +10,7 @@ from dash.development.base_component import Component
 from flask import request
 
 from callbacks.notices import notify, on_error
+from callbacks.parsing import parse_id
 from callbacks.who import actor
 from pages import ids
 from pages.parts.admin import (
@@ -27,7 +28,9 @@ from services.wiring import current
 
 
 def show_page(_page: str | None) -> Component:
-    return admin_page() if actor().may_administer else not_for_you()
+    if not actor().may_administer:
+        return not_for_you()
+    return admin_page(show_members(None), show_settings(), *page_of_history(NEWEST))
 
 
 def show_members(_changed: int | None) -> Component:
@@ -74,7 +77,7 @@ def set_active(_clicks: Sequence[int | None], changed: int | None) -> Any:
     return (changed or 0) + 1
 
 
-def show_settings(_changed: int | None) -> Component:
+def show_settings() -> Component:
     settings = current().admin.settings(actor())
     cap = "" if settings.run_cap_usd is None else str(settings.run_cap_usd)
     return settings_form(settings.name, settings.time_zone, cap, settings.override_reasons, time_zones())
@@ -134,10 +137,7 @@ def was_pressed() -> bool:
 
 
 def parse_user(triggered_id: Any) -> UUID:
-    try:
-        return UUID(triggered_id["user"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise BadInput("This user does not exist.") from error
+    return parse_id(triggered_id["user"], "This user does not exist.")
 
 
 def parse_role(text: Any) -> Role:
@@ -149,7 +149,9 @@ def parse_role(text: Any) -> Role:
 def register(app: Dash) -> None:
     changed = Output(ids.ADMIN_CHANGED, "data", allow_duplicate=True)
     app.callback(Output(ids.ADMIN_PAGE, "children"), Input(ids.ADMIN_PAGE, "id"))(show_page)
-    app.callback(Output(ids.ADMIN_MEMBERS, "children"), Input(ids.ADMIN_CHANGED, "data"))(show_members)
+    app.callback(Output(ids.ADMIN_MEMBERS, "children"), Input(ids.ADMIN_CHANGED, "data"), prevent_initial_call=True)(
+        show_members
+    )
     app.callback(
         Output(ids.ADMIN_LINK, "children", allow_duplicate=True),
         changed,
@@ -182,7 +184,6 @@ def register(app: Dash) -> None:
         State(ids.ADMIN_CHANGED, "data"),
         prevent_initial_call=True,
     )(set_active)
-    app.callback(Output(ids.ADMIN_SETTINGS, "children"), Input(ids.ADMIN_SETTINGS, "id"))(show_settings)
     app.callback(
         changed,
         Input(ids.ADMIN_SAVE_SETTINGS, "n_clicks"),
@@ -198,7 +199,7 @@ def register(app: Dash) -> None:
         Output(ids.ADMIN_HISTORY_OLDEST, "data"),
         Output(ids.ADMIN_HISTORY_OLDER, "hidden"),
     )
-    app.callback(*history, Input(ids.ADMIN_CHANGED, "data"))(show_history)
+    app.callback(*history, Input(ids.ADMIN_CHANGED, "data"), prevent_initial_call=True)(show_history)
     app.callback(
         *(Output(out.component_id, out.component_property, allow_duplicate=True) for out in history),
         Input(ids.ADMIN_HISTORY_OLDER, "n_clicks"),

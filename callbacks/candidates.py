@@ -9,11 +9,12 @@ from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, html,
 from dash.development.base_component import Component
 
 from callbacks.notices import notify
+from callbacks.parsing import text_of
 from callbacks.who import actor
 from pages import ids
 from pages.parts.candidate_panel import payload_text, person_panel
 from pages.parts.candidate_table import ANY, SORTED_COLUMNS, candidate_row, chips, count_words, nobody
-from services.candidates import Chosen
+from services.candidates import Chosen, ListAddition
 from services.domain.actors import Role
 from services.domain.candidate_view import Filters, View, read_view, show_view
 from services.domain.dates import month_of
@@ -43,7 +44,7 @@ def show_block(request: dict[str, Any] | None, view_text: str | None) -> Any:
     """One block of rows; the order is the grid's own, which knows of a click before the address does."""
     if request is None or view_text is None:
         return no_update
-    view = ordered(read_view(view_text).view, request.get("sortModel") or [])
+    view = ordered(read_view(view_text).view, request.get("sortModel"))
     start, end = whole_number(request.get("startRow")), whole_number(request.get("endRow"))
     services = current()
     block = services.candidates.block(actor(), view, start, end)
@@ -58,12 +59,14 @@ def show_block(request: dict[str, Any] | None, view_text: str | None) -> Any:
     }
 
 
-def ordered(view: View, sort_model: Sequence[dict[str, Any]]) -> View:
+def ordered(view: View, sort_model: object) -> View:
     """The view in the order of the grid's first sorted column. Raises BadInput for a column without an order."""
     if not sort_model:
         return view
-    column, direction = sort_model[0].get("colId"), sort_model[0].get("sort")
-    if column not in SORTED_COLUMNS or direction not in ("asc", "desc"):
+    first_sorted = sort_model[0] if isinstance(sort_model, list) else None
+    order = first_sorted if isinstance(first_sorted, dict) else {}
+    column, direction = order.get("colId"), order.get("sort")
+    if not isinstance(column, str) or column not in SORTED_COLUMNS or direction not in ("asc", "desc"):
         raise BadInput("The table cannot be sorted by this column.")
     return replace(view, sort=SORTED_COLUMNS[column], descending=direction == "desc")
 
@@ -76,7 +79,8 @@ def whole_number(value: object) -> int:
 
 def restore(search: str | None, came_back: dict[str, str] | None) -> tuple[Any, ...]:
     """Fill the page from the address: on loading it, on going back, and when a filter is taken away."""
-    wanted = came_back["search"] if came_back and ctx.triggered_id == ids.CANDIDATES_CAME_BACK else search or ""
+    has_come_back = came_back and ctx.triggered_id == ids.CANDIDATES_CAME_BACK
+    wanted = came_back.get("search", "") if came_back and has_come_back else search or ""
     read = read_view(wanted)
     for notice in read.notices:
         notify(notice, "warning")
@@ -111,10 +115,10 @@ def first(values: Sequence[str]) -> str:
     return values[0] if values else ""
 
 
-def apply_controls(*arguments: Any) -> tuple[Any, str]:
+def apply_controls(*arguments: str | float | None) -> tuple[Any, str]:
     """The view that the controls ask for now; an invalid text is said and the text before it stays in force."""
     *values, view_text = arguments
-    before = read_view(view_text or "").view
+    before = read_view(text_of(view_text)).view
     read = read_view(urlencode(control_pairs(dict(zip(CONTROLS, values, strict=True)), before)))
     for notice in read.notices:
         notify(notice, "warning")
@@ -133,7 +137,8 @@ def control_pairs(values: dict[str, Any], before: View) -> list[tuple[str, str]]
         position_id=before.filters.position_id,
         verdicts=before.filters.verdicts,
     )
-    years_from, years_until = values[ids.CANDIDATES_YEARS_FROM], values[ids.CANDIDATES_YEARS_UNTIL]
+    years_from = parse_years(values[ids.CANDIDATES_YEARS_FROM])
+    years_until = parse_years(values[ids.CANDIDATES_YEARS_UNTIL])
     single = {
         "q": values[ids.CANDIDATES_TEXT],
         "name": values[ids.CANDIDATES_NAME],
@@ -159,6 +164,15 @@ def kept_set(chosen: str | None, before: Sequence[str]) -> Sequence[str]:
     if not chosen or chosen == ANY:
         return ()
     return before if first(before) == chosen else (chosen,)
+
+
+def parse_years(value: object) -> float | None:
+    """The years on a control; nothing for an empty one. Raises BadInput."""
+    if value in (None, ""):
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise BadInput("Experience is a number of years.")
+    return value
 
 
 def kept_months(years: float | None, before: int | None, rest: int) -> int | None:
@@ -259,16 +273,29 @@ def put_on_list(
     if not ctx.triggered_id or not ctx.triggered[0]["value"]:
         return (no_update,) * 6
     added = current().candidates.put_on_list(actor(), name or "", whom(chosen or {}, view_text or ""))
-    notify(f"{added.added:,} added to “{added.list_name}”.")
+    notify(addition_words(added))
     goes_on = ctx.triggered_id == ids.CANDIDATES_ADD_AND_SCREEN
     href = f"/screening?list={added.list_id}" if goes_on else no_update
     return href, "", None, *offer_choices("")
 
 
+def addition_words(added: ListAddition) -> str:
+    """How many came onto the list, and why the others did not."""
+    if not added.added:
+        words = f"Nobody was added to “{added.list_name}”: everybody was on it already."
+    else:
+        words = f"{added.added:,} added to “{added.list_name}”."
+        words += f" {added.already:,} on it already." if added.already else ""
+    return words + (f" {added.unknown:,} no longer in your database." if added.unknown else "")
+
+
 def whom(chosen: dict[str, Any], view_text: str) -> Chosen:
     if chosen.get("all"):
         return read_view(view_text).view
-    return [candidate_id(str(person)) for person in chosen.get("ids") or []]
+    people = chosen.get("ids") or []
+    if not isinstance(people, list):
+        raise BadInput("This choice names nobody.")
+    return [candidate_id(str(person)) for person in people]
 
 
 def register(app: Dash) -> None:

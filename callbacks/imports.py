@@ -1,12 +1,13 @@
 """Imports: show a file's columns, take the person's corrections, import, and show what became of it."""
 
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from dash import ALL, MATCH, Dash, Input, Output, State, ctx, html, no_update
 from dash.development.base_component import Component
 
 from callbacks.notices import notify
+from callbacks.parsing import parse_id, whole_number
 from callbacks.who import actor
 from pages import ids
 from pages.parts.import_parts import (
@@ -15,6 +16,7 @@ from pages.parts.import_parts import (
     column_form,
     column_samples,
     limit_hint,
+    missing_import,
     not_waiting,
     outcome,
     recent_imports,
@@ -25,6 +27,8 @@ from services.errors import BadInput, NotFound
 from services.imports import GONE
 from services.wiring import current
 
+LARGEST_ROW = 2**31 - 1
+
 
 def show_imports(_address: str) -> tuple[Component, Component]:
     imports = current().imports
@@ -34,11 +38,15 @@ def show_imports(_address: str) -> tuple[Component, Component]:
 def open_import(wanted: dict[str, str]) -> tuple[Component, bool, Any, list[Component]]:
     """The columns and the form while the file waits, the outcome once it is imported."""
     imports, who = current().imports, actor()
-    import_id = parse_id(wanted["import_id"])
-    record = imports.find(who, import_id)
+    try:
+        import_id = parse_id(wanted.get("import_id"), GONE)
+        record = imports.find(who, import_id)
+    except NotFound as gone:
+        # A notice would pass, and the page stay blank.
+        return missing_import(gone.message), True, no_update, []
     if record.state == "done":
-        after = int(wanted["after"]) if wanted["after"].isascii() and wanted["after"].isdigit() else 0
-        rejects = imports.rejects(who, import_id, min(after, 2**31 - 1), REJECTS_A_PAGE)
+        after = min(whole_number(wanted.get("after")) or 0, LARGEST_ROW)
+        rejects = imports.rejects(who, import_id, after, REJECTS_A_PAGE)
         return outcome(record, rejects, imports.possible_duplicates(who, import_id), after), True, no_update, []
     if record.state != "uploaded":
         return not_waiting(record), True, no_update, []
@@ -49,8 +57,8 @@ def open_import(wanted: dict[str, str]) -> tuple[Component, bool, Any, list[Comp
 
 def show_samples(column: str | None, wanted: dict[str, str]) -> str:
     """Some cells of the column just chosen."""
-    preview = current().imports.preview(actor(), parse_id(wanted["import_id"]))
-    return column_samples(preview, Target(ctx.triggered_id["target"]), parse_column(column, len(preview.columns)))
+    preview = current().imports.preview(actor(), parse_id(wanted.get("import_id"), GONE))
+    return column_samples(preview, parse_target(ctx.triggered_id["target"]), parse_column(column, len(preview.columns)))
 
 
 def start_import(clicks: int | None, wanted: dict[str, str], list_name: str | None, columns: list[str | None]) -> Any:
@@ -58,9 +66,9 @@ def start_import(clicks: int | None, wanted: dict[str, str], list_name: str | No
     if not clicks:
         return no_update
     imports, who = current().imports, actor()
-    import_id = parse_id(wanted["import_id"])
+    import_id = parse_id(wanted.get("import_id"), GONE)
     mapping = imports.preview(who, import_id).mapping
-    targets = [Target(state["id"]["target"]) for state in ctx.states_list[-1]]
+    targets = [parse_target(state["id"]["target"]) for state in ctx.states_list[-1]]
     chosen = {
         target: parse_column(column, len(mapping.headers)) for target, column in zip(targets, columns, strict=True)
     }
@@ -73,26 +81,27 @@ def discard_import(clicks: int | None, wanted: dict[str, str]) -> Any:
     """The button's arrival with its page is no press."""
     if not clicks:
         return no_update
-    current().imports.discard(actor(), parse_id(wanted["import_id"]))
+    current().imports.discard(actor(), parse_id(wanted.get("import_id"), GONE))
     notify("The upload was discarded.", "info")
     return "/imports"
 
 
-def parse_id(text: str) -> UUID:
-    """An id from an address; anything else is an import that does not exist."""
+def parse_target(value: object) -> Target:
+    """The field that a choice of columns is for. Raises BadInput."""
     try:
-        return UUID(text)
+        return Target(value)
     except ValueError:
-        raise NotFound(GONE) from None
+        raise BadInput("One of the fields chosen does not exist.") from None
 
 
 def parse_column(value: Any, columns: int) -> int | None:
     """The index behind a choice; None for no column."""
     if value in (None, "", NO_COLUMN):
         return None
-    if not (isinstance(value, str) and value.isascii() and value.isdigit() and int(value) < columns):
+    column = whole_number(value)
+    if column is None or column >= columns:
         raise BadInput("One of the columns chosen does not exist in this file.")
-    return int(value)
+    return column
 
 
 def register(app: Dash) -> None:

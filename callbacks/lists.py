@@ -1,15 +1,16 @@
 """Lists: show them, make, rename, copy, archive and restore one."""
 
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from dash import Dash, Input, Output, State, ctx, no_update
 from dash.development.base_component import Component
 
 from callbacks.notices import notify
+from callbacks.parsing import parse_id
 from callbacks.who import actor
 from pages import ids
-from pages.parts.list_parts import lists_table, one_list
+from pages.parts.list_parts import lists_table, missing_list, one_list
 from services.errors import NotFound
 from services.lists import GONE
 from services.wiring import current
@@ -30,7 +31,11 @@ def create_list(clicks: int | None, submits: int | None, name: str | None) -> An
 
 
 def open_list(wanted: dict[str, str]) -> Component:
-    return one_list(current().lists.find(actor(), parse_id(wanted["list_id"])))
+    try:
+        return one_list(current().lists.find(actor(), parse_id(wanted.get("list_id"), GONE)))
+    except NotFound as gone:
+        # A notice would pass, and the page stay blank.
+        return missing_list(gone.message)
 
 
 def change_list(
@@ -43,7 +48,7 @@ def change_list(
     """Do what the button pressed says, then show the list anew; the buttons' arrival is no press."""
     if not ctx.triggered or not ctx.triggered[0]["value"]:
         return no_update
-    lists, who, list_id = current().lists, actor(), parse_id(wanted["list_id"])
+    lists, who, list_id = current().lists, actor(), parse_id(wanted.get("list_id"), GONE)
     if ctx.triggered_id == ids.LIST_RENAME:
         notify(f"The list is now called “{lists.rename(who, list_id, name or '').name}”.")
     elif ctx.triggered_id == ids.LIST_ARCHIVE:
@@ -56,17 +61,9 @@ def change_list(
 def copy_list(clicks: int | None, wanted: dict[str, str], name: str | None) -> Any:
     if not clicks:
         return no_update
-    made = current().lists.copy(actor(), parse_id(wanted["list_id"]), name or "")
+    made = current().lists.copy(actor(), parse_id(wanted.get("list_id"), GONE), name or "")
     notify(f"“{made.name}” holds the same candidates.")
     return f"/lists/{made.id}"
-
-
-def parse_id(text: str) -> UUID:
-    """An id from an address; anything else is a list that does not exist."""
-    try:
-        return UUID(text)
-    except ValueError:
-        raise NotFound(GONE) from None
 
 
 def register(app: Dash) -> None:

@@ -7,6 +7,7 @@ import structlog
 from dash import ctx, set_props
 from flask import abort, make_response
 
+from callbacks.arguments import Malformed
 from pages import ids
 from services.errors import AppError, Busy, Incident
 
@@ -28,7 +29,10 @@ def on_error(error: Exception) -> None:
 
     A known error has words of its own. An unknown one gets a number here and its traceback in the log.
     While the database restarts, what only reads is answered 503, and the page asks again by itself.
+    Whoever forged a request gets its status and no notice.
     """
+    if isinstance(error, Malformed):
+        abort(make_response({"error": error.message}, error.status))
     if isinstance(error, Busy) and only_reads():
         abort(make_response({"error": error.message}, error.status, {"Retry-After": "1"}))
     if isinstance(error, AppError):

@@ -4,9 +4,11 @@ from flask import Flask
 
 from routes import (
     account,
+    callback_body,
     compression,
     errors,
     exports,
+    files,
     forgery,
     guard,
     headers,
@@ -25,6 +27,8 @@ def register(server: Flask, settings: Settings) -> None:
     sessions.register(server, settings)
     guard.register(server)
     forgery.register(server, settings)
+    callback_body.register(server)
+    files.register(server)
     compression.register(server)
     headers.register(server, settings)
     errors.register(server)

@@ -20,9 +20,12 @@ from urllib.parse import parse_qs
 import brotli
 from dash import Dash
 from dash.fingerprint import check_fingerprint
+from flask import Flask, request
 from werkzeug.datastructures import Accept
 from werkzeug.http import parse_accept_header
 from werkzeug.wsgi import FileWrapper
+
+from services.errors import NotFound
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -89,9 +92,7 @@ class CompressedFiles:
     def sources(self, path: str) -> tuple[Path, ...]:
         """The files behind an address: one in assets, or what Dash registered; none if it is not ours."""
         if path.startswith(ASSETS):
-            root = Path(self.dash_app.config.assets_folder).resolve()
-            file = (root / path.removeprefix(ASSETS)).resolve()
-            return (file,) if file.is_relative_to(root) and file.is_file() else ()
+            return asset_at(Path(self.dash_app.config.assets_folder).resolve(), path.removeprefix(ASSETS))
         package, _, rest = path.removeprefix(SUITES).partition("/")
         inside, _ = check_fingerprint(rest)
         names = GRID_HALVES if inside == WHOLE_GRID else (inside,)
@@ -107,6 +108,25 @@ class CompressedFiles:
             path = chunk.partition("?")[0]
             if path.startswith((SUITES, ASSETS)):
                 self.variants(path)
+
+
+def register(server: Flask) -> None:
+    server.before_request(refuse_unknown_files)
+
+
+def refuse_unknown_files() -> None:
+    """What is left of these addresses for Flask is no file of ours; Dash would answer it with an error of its own."""
+    if "fingerprinted_path" in (request.view_args or {}):
+        raise NotFound("There is no such file.")
+
+
+def asset_at(root: Path, name: str) -> tuple[Path, ...]:
+    try:
+        file = (root / name).resolve()
+        return (file,) if file.is_relative_to(root) and file.is_file() else ()
+    except (OSError, ValueError):
+        # A name that no file can have: too long, or with a NUL in it.
+        return ()
 
 
 def compress_once(sources: tuple[Path, ...], folder: Path) -> Mapping[str, Variant]:

@@ -9,7 +9,8 @@ from flask import Flask, Response, request
 from flask_wtf.csrf import generate_csrf, validate_csrf
 from wtforms.validators import ValidationError
 
-from routes.sessions import CALLBACK_PATH, cookie_name, recognized
+from routes.callback_body import CALLBACK_PATH
+from routes.sessions import cookie_name, recognized
 from services.errors import AppError, BadInput, NotAllowed
 from services.settings import Settings
 

@@ -6,6 +6,8 @@ from flask import Flask, jsonify, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
+from services.errors import AppError
+
 # By endpoint, not by path: an address can be spelled in many ways, a matched route only in one.
 OPEN_ENDPOINTS = frozenset(
     {
@@ -21,11 +23,26 @@ OPEN_ENDPOINTS = frozenset(
     }
 )
 MACHINE_PATHS = ("/_", "/uploads", "/exports", "/live")
+LONGEST_ADDRESS = 7_500
+TOO_LONG = "This address is too long. Ask for less at once: fewer words, filters or people."
 SIGNED_OUT = "You have been signed out. Please sign in again."
 
 
+class AddressTooLong(AppError):
+    """Nobody types such an address; the web server would cut it off with a page that is not ours."""
+
+    status = 414
+
+
 def register(server: Flask) -> None:
+    server.before_request(refuse_long_addresses)
     server.before_request(refuse_strangers)
+
+
+def refuse_long_addresses() -> None:
+    """Raises AddressTooLong."""
+    if len(request.path.encode()) + len(request.query_string) > LONGEST_ADDRESS:
+        raise AddressTooLong(TOO_LONG)
 
 
 def refuse_strangers() -> ResponseReturnValue | None:

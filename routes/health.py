@@ -30,13 +30,15 @@ def healthz() -> ResponseReturnValue:
 
 @blueprint.get("/readyz")
 def readyz() -> ResponseReturnValue:
-    """The database and the file store answer; otherwise 503 and what does not."""
+    """The database, the limiter's store and the file store answer; otherwise 503 and what does not."""
     services = current()
     missing = []
     try:
         services.accounts.database_answers()
     except AppError:
         missing.append("database")
+    if not services.limiter_watch.answers():
+        missing.append("limiter")
     files = services.settings.files_path
     if not os.access(files if files.exists() else services.settings.home_path, os.W_OK):
         missing.append("files")

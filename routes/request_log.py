@@ -7,7 +7,8 @@ import structlog
 from flask import Flask, Response, g, request
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
-from routes.sessions import CALLBACK_PATH, recognized
+from routes.callback_body import CALLBACK_PATH
+from routes.sessions import recognized
 
 REQUEST_ID = "X-Request-ID"
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10)

@@ -7,12 +7,12 @@ request, so a session that ended anywhere has ended everywhere (docs/security.md
 from flask import Flask, Request, g, request, session
 from flask_login import LoginManager, UserMixin, current_user, login_user
 
+from routes.callback_body import CALLBACK_PATH, read_body
 from services.accounts import Person
 from services.domain.actors import Actor
 from services.settings import Settings
 from services.wiring import current
 
-CALLBACK_PATH = "/_dash-update-component"
 BACKGROUND_HEADER = "X-Background"
 TIMER = ".n_intervals"
 
@@ -84,6 +84,6 @@ def is_activity(asked: Request) -> bool:
         return False
     if asked.path != CALLBACK_PATH:
         return True
-    body = asked.get_json(silent=True)
+    body = read_body()
     changed = body.get("changedPropIds") if isinstance(body, dict) else None
     return not (isinstance(changed, list) and changed and all(str(prop).endswith(TIMER) for prop in changed))

@@ -101,11 +101,13 @@ Chosen = Sequence[int] | View
 
 @dataclass(frozen=True)
 class ListAddition:
-    """The list, and how many were not on it before."""
+    """The list, how many came onto it, and of those chosen one by one how many did not and why."""
 
     list_id: UUID
     list_name: str
     added: int
+    already: int = 0
+    unknown: int = 0
 
 
 @dataclass(frozen=True)
@@ -192,7 +194,8 @@ class Candidates:
     def put_on_list(self, actor: Actor, name: str, chosen: Chosen) -> ListAddition:
         """Add people to the list of that name, which is made if there is none.
 
-        Raises BadInput for a bad name, an invalid text query, or nobody or too many chosen one by one.
+        Raises BadInput for a bad name, an invalid text query, or nobody or too many chosen one by one, and
+        NotFound if nobody of them is there; then no list is made either.
         """
         name = list_name(name)
         if not isinstance(chosen, View) and not 1 <= len(chosen) <= MOST_CHOSEN:
@@ -200,8 +203,21 @@ class Candidates:
         with self.database.act_as(actor) as tx:
             list_id = lists.find_or_insert(tx, name)
             if isinstance(chosen, View):
-                return ListAddition(list_id, name, self.add_all(tx, chosen, list_id))
-            return ListAddition(list_id, name, lists.insert_members(tx, list_id, chosen))
+                return self.put_all_on(tx, list_id, name, chosen)
+            wanted = list(dict.fromkeys(chosen))
+            known = lists.count_known(tx, wanted)
+            if not known:
+                raise NotFound("Nobody of those chosen is in your database (any more). Nobody was added to a list.")
+            added = lists.insert_members(tx, list_id, wanted)
+            return ListAddition(list_id, name, added, already=known - added, unknown=len(wanted) - known)
+
+    def put_all_on(self, tx: Tx, list_id: UUID, name: str, view: View) -> ListAddition:
+        added = self.add_all(tx, view, list_id)
+        if not added:
+            on_it = lists.find_list(tx, list_id)
+            if on_it is None or not on_it.members:
+                raise NotFound("Nobody matches (any more). Nobody was added to a list.")
+        return ListAddition(list_id, name, added)
 
     def add_all(self, tx: Tx, view: View, list_id: UUID) -> int:
         filters = stored_filters(view, self.clock.now())

@@ -1,11 +1,13 @@
 """The shared limits of every provider, as runs meet them: the limiter behind the run engine's gate."""
 
+import threading
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from uuid import UUID
 
 import ratelimit
-from ratelimit import Lane, Limiter, PastStart, Permit, Policy, Store, StoreUnavailable
+from ratelimit import Lane, Limiter, PastStart, Permit, Policy, Store, StoreBusy, StoreUnavailable
 from services.db.pool import Database
 from services.db.runs import recent_sends
 from services.providers.openai import LimitNews
@@ -70,3 +72,38 @@ def history_of(database: Database, provider: str) -> Callable[[str, float], list
             return [PastStart(ago, costs) for ago, costs in recent_sends(tx, provider, seconds)]
 
     return history
+
+
+@dataclass
+class StoreWatch:
+    """Whether the limiter's store answers: asked in a thread of its own, so that one which hangs holds nobody up."""
+
+    store: Store
+    policy: Policy
+    patience_seconds: float = 1.0
+    asked: "Future[None] | None" = None
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def answers(self) -> bool:
+        """One look at the store, shared by all who ask meanwhile; False if it fails or takes too long."""
+        with self.lock:
+            if self.asked is None or self.asked.done():
+                self.asked = Future()
+                threading.Thread(target=self.look, args=(self.asked,), name="limiter-watch", daemon=True).start()
+            asked = self.asked
+        try:
+            asked.result(self.patience_seconds)
+        except StoreBusy:
+            # Somebody else is using it just now, so it can be used.
+            return True
+        except (StoreUnavailable, TimeoutError):
+            return False
+        return True
+
+    def look(self, asked: "Future[None]") -> None:
+        try:
+            self.store.picture(self.policy)
+        except Exception as error:
+            asked.set_exception(error)
+        else:
+            asked.set_result(None)

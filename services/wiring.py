@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass
 from functools import cache, partial
 
-from ratelimit import Limit, LocalStore, Policy
+from ratelimit import Limit, LocalStore, Policy, Store
 from services.accounts import Accounts
 from services.admin import Admin
 from services.candidates import Candidates, stored_filters
@@ -15,7 +15,7 @@ from services.door import AddressDoor
 from services.enrichment import Enrichment
 from services.exports import Exports
 from services.imports import Imports
-from services.limits import LimiterGate
+from services.limits import LimiterGate, StoreWatch
 from services.lists import Lists
 from services.positions import Positions
 from services.providers.openai import PROVIDER as OPENAI
@@ -50,6 +50,8 @@ class Services:
     runs: Runs
     launcher: Launcher
     screening: Screening
+    limiter_store: Store
+    limiter_watch: StoreWatch
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
         prepare_threshold=5 if settings.uses_embedded_database else None,
     )
     runs = Runs(database)
+    limiter_store = LocalStore(settings.home_path / "limiter.sqlite3")
     return Services(
         settings,
         clock,
@@ -115,16 +118,21 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
             most_per_user=settings.job_processes_per_user,
         ),
         screening=Screening(database, clock, runs, settings.openai_model, settings.provider_mode("openai")),
+        limiter_store=limiter_store,
+        limiter_watch=StoreWatch(limiter_store, policies_of(settings)[OPENAI]),
     )
+
+
+def policies_of(settings: Settings) -> dict[str, Policy]:
+    """What each provider allows this installation."""
+    minutely = {"requests": settings.openai_requests_per_minute, "tokens": settings.openai_tokens_per_minute}
+    limits = tuple(Limit(name, amount, 60.0) for name, amount in minutely.items())
+    return {OPENAI: Policy(f"{OPENAI}:{settings.openai_model}", limits)}
 
 
 def open_gate(services: Services) -> LimiterGate:
     """The limits of all providers, for one process that makes calls."""
-    settings = services.settings
-    minutely = {"requests": settings.openai_requests_per_minute, "tokens": settings.openai_tokens_per_minute}
-    limits = tuple(Limit(name, amount, 60.0) for name, amount in minutely.items())
-    policies = {OPENAI: Policy(f"{OPENAI}:{settings.openai_model}", limits)}
-    return LimiterGate(LocalStore(settings.home_path / "limiter.sqlite3"), policies, services.database)
+    return LimiterGate(services.limiter_store, policies_of(services.settings), services.database)
 
 
 def work_of(services: Services, kind: str, gate: LimiterGate) -> Kind:

@@ -64,22 +64,24 @@ class EventView(Protocol):
     def whom(self) -> str: ...
 
 
-def admin_page() -> Component:
-    """The whole page; its parts are filled in one by one."""
+def admin_page(
+    members: Component, settings: Component, history: Sequence[Component], oldest: int | None, is_end: bool
+) -> Component:
+    """The whole page at once: parts that came one by one would push each other about."""
     return html.Div(
         [
             dcc.Store(id=ids.ADMIN_CHANGED),
-            dcc.Store(id=ids.ADMIN_HISTORY_OLDEST),
+            dcc.Store(id=ids.ADMIN_HISTORY_OLDEST, data=oldest),
             page_header("Admin", "Who works here, what the organization chose, and what was done."),
             card(
                 "Users",
                 [
                     invite_form(),
                     html.Div(id=ids.ADMIN_LINK),
-                    html.Div(id=ids.ADMIN_MEMBERS, className="table-wrap mt-3"),
+                    html.Div(members, id=ids.ADMIN_MEMBERS, className="table-wrap mt-3"),
                 ],
             ),
-            card("Organization", html.Div(id=ids.ADMIN_SETTINGS)),
+            card("Organization", settings),
             card(
                 "What was done",
                 [
@@ -87,14 +89,19 @@ def admin_page() -> Component:
                         dbc.Table(
                             [
                                 html.Thead(html.Tr([html.Th(word) for word in ("When", "Who", "What")])),
-                                html.Tbody(id=ids.ADMIN_HISTORY),
+                                html.Tbody(list(history), id=ids.ADMIN_HISTORY),
                             ],
                             size="sm",
+                            className="table-stacked",
                         ),
                         className="table-wrap",
                     ),
                     html.Button(
-                        "Older", id=ids.ADMIN_HISTORY_OLDER, className="btn btn-outline-secondary btn-sm", type="button"
+                        "Older",
+                        id=ids.ADMIN_HISTORY_OLDER,
+                        className="btn btn-outline-secondary btn-sm",
+                        type="button",
+                        hidden=is_end,
                     ),
                 ],
             ),
@@ -146,34 +153,39 @@ def link_to_hand_over(url: str, name: str, hours: int) -> Component:
 def member_table(members: Sequence[MemberView], actor: Actor, time_zone: str) -> Component:
     head = html.Thead(html.Tr([html.Th(word) for word in ("Name", "E-mail", "Role", "Last seen", "")]))
     rows = [member_row(member, actor, time_zone) for member in members]
-    return dbc.Table([head, html.Tbody(rows)], size="sm", hover=True)
+    return dbc.Table([head, html.Tbody(rows)], size="sm", hover=True, className="table-stacked")
 
 
 def member_row(member: MemberView, actor: Actor, time_zone: str) -> Component:
     user_id = str(member.id)
     state = None
     if not member.is_active:
-        state = html.Span("deactivated", className="tag tag-bad ms-2")
+        state = html.Span("Deactivated", className="tag tag-bad ms-2")
     elif member.is_invited:
-        state = html.Span("invited", className="tag tag-unsure ms-2")
+        state = html.Span("Invited", className="tag tag-unsure ms-2")
     elif member.id == actor.user_id:
-        state = html.Span("you", className="tag ms-2")
+        state = html.Span("You", className="tag ms-2")
     role = dbc.Select(
         id=ids.admin_role(user_id), options=ROLES, value=member.role, size="sm", disabled=not member.is_active
     )
     named_role = html.Label(
         [html.Span(f"Role of {member.name}", className="visually-hidden"), role], className="d-block"
     )
-    seen = show_time(member.last_seen_at, time_zone) if member.last_seen_at else "never"
+    seen = show_time(member.last_seen_at, time_zone) if member.last_seen_at else "Never"
     return html.Tr(
         [
-            html.Td([member.name, state]),
-            html.Td(member.email),
-            html.Td(named_role, style={"minWidth": "8rem"}),
-            html.Td(seen, className="text-nowrap"),
-            html.Td(member_actions(member, user_id), className="text-end text-nowrap"),
+            labelled_cell("Name", html.Span([member.name, state])),
+            labelled_cell("E-mail", member.email),
+            labelled_cell("Role", named_role, style={"minWidth": "8rem"}),
+            labelled_cell("Last seen", seen, className="text-nowrap"),
+            labelled_cell("", html.Span(member_actions(member, user_id)), className="text-end text-nowrap"),
         ]
     )
+
+
+def labelled_cell(label: str, content: str | Component, **attributes: Any) -> Component:
+    """A cell that can say which column it is of, where the table is too narrow for columns (assets/shell.css)."""
+    return html.Td(html.Div(content), **attributes, **{"data-label": label})
 
 
 def member_actions(member: MemberView, user_id: str) -> Sequence[Component]:
@@ -225,9 +237,9 @@ def history_rows(events: Sequence[EventView], time_zone: str) -> list[Component]
     return [
         html.Tr(
             [
-                html.Td(show_time(event.at, time_zone), className="text-nowrap"),
-                html.Td(event.who or "command line"),
-                html.Td(show_deed(event)),
+                labelled_cell("When", show_time(event.at, time_zone), className="text-nowrap"),
+                labelled_cell("Who", event.who or "Command line"),
+                labelled_cell("What", show_deed(event)),
             ]
         )
         for event in events

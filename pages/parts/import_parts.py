@@ -37,11 +37,11 @@ USUAL = (
     Target.EMAIL,
 )
 STATE_WORDS = {
-    "uploaded": ("waits for you", "tag tag-unsure"),
-    "importing": ("importing", "tag"),
-    "done": ("imported", "tag tag-good"),
-    "failed": ("failed", "tag tag-bad"),
-    "discarded": ("discarded", "tag"),
+    "uploaded": ("Waits for you", "tag tag-unsure"),
+    "importing": ("Importing", "tag"),
+    "done": ("Imported", "tag tag-good"),
+    "failed": ("Failed", "tag tag-bad"),
+    "discarded": ("Discarded", "tag"),
 }
 
 
@@ -344,9 +344,18 @@ def not_waiting(record: ImportRecord) -> Component:
     words, _ = STATE_WORDS[record.state]
     return html.Div(
         [
-            page_header(record.file_name, f"This upload is {words}."),
+            page_header(record.file_name, f"This upload is {words.lower()}."),
             empty_state(
                 "Nothing of it was imported.", dcc.Link("Upload a file", href="/imports", className="btn btn-primary")
             ),
+        ]
+    )
+
+
+def missing_import(words: str) -> Component:
+    return html.Div(
+        [
+            page_header("Import"),
+            empty_state(words, dcc.Link("All imports", href="/imports", className="btn btn-primary")),
         ]
     )

@@ -63,6 +63,12 @@ def one_list(found: ListSummary) -> Component:
     )
 
 
+def missing_list(words: str) -> Component:
+    return html.Div(
+        [page_header("List"), empty_state(words, dcc.Link("All lists", href="/lists", className="btn btn-primary"))]
+    )
+
+
 def people(count: int) -> str:
     return "1 candidate" if count == 1 else f"{count:,} candidates"
 

@@ -17,7 +17,7 @@ def test_admin_invites_and_deactivates_and_others_are_kept_out(
     page.get_by_role("button", name="Invite").click()
     link = page.locator("#admin-link-text").input_value()
     invited = page.get_by_role("row").filter(has_text="new@northwind.example")
-    expect(invited).to_contain_text("invited")
+    expect(invited).to_contain_text("Invited")
 
     newcomer = browser.new_page()
     newcomer.goto(link)
@@ -38,7 +38,7 @@ def test_admin_invites_and_deactivates_and_others_are_kept_out(
     expect(mine.get_by_role("combobox")).to_have_value("admin")
 
     invited.get_by_role("button", name="Deactivate").click()
-    expect(invited).to_contain_text("deactivated")
+    expect(invited).to_contain_text("Deactivated")
     newcomer.get_by_role("link", name="Go to Home").click()
     newcomer.get_by_text("You have been signed out").wait_for()
     expect(page.get_by_role("row").filter(has_text="deactivated New Person")).to_be_visible()

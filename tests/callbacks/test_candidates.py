@@ -4,14 +4,16 @@ import json
 import re
 from collections.abc import Callable
 from typing import Any
+from uuid import uuid4
 
 import psycopg
 import pytest
 from playwright.sync_api import Page, expect
 
-from callbacks.candidates import CONTROLS, apply_controls, control_values, ordered, whole_number, whom
+from callbacks.candidates import CONTROLS, addition_words, apply_controls, control_values, ordered, whole_number, whom
 from pages import ids
 from pages.parts.candidate_table import ANY, count_words
+from services.candidates import ListAddition
 from services.domain.actors import Actor
 from services.domain.candidate_view import Filters, View, show_view
 from services.domain.profiles import Profile, Role
@@ -61,10 +63,18 @@ def test_a_control_changes_its_own_part_only():
 
 
 @pytest.mark.parametrize(
-    "model", [[{"colId": "id", "sort": "asc"}], [{"colId": "name", "sort": "asc; --"}], [{"colId": ["name"]}]]
+    "model",
+    [
+        [{"colId": "id", "sort": "asc"}],
+        [{"colId": "name", "sort": "asc; --"}],
+        [{"colId": ["name"], "sort": "asc"}],
+        [5],
+        "name",
+        {"colId": "name"},
+    ],
 )
-def test_a_sort_that_is_not_offered_is_refused(model: list[dict[str, Any]]):
-    with pytest.raises((BadInput, TypeError)):
+def test_a_sort_that_is_not_offered_is_refused(model: object):
+    with pytest.raises(BadInput):
         ordered(View(), model)
 
 
@@ -77,8 +87,22 @@ def test_a_row_number_is_a_whole_number(value: object):
 def test_the_chosen_are_ids_or_everybody_and_nothing_else():
     assert whom({"ids": ["3", "4"]}, "") == [3, 4]
     assert whom({"all": True}, "q=java") == View("java")
-    with pytest.raises(BadInput):
-        whom({"ids": ["3 OR true"]}, "")
+    for people in (["3 OR true"], "3", 3, {"3": 4}):
+        with pytest.raises(BadInput):
+            whom({"ids": people}, "")
+
+
+@pytest.mark.parametrize(
+    ("added", "already", "unknown", "words"),
+    [
+        (2, 0, 0, "2 added to “L”."),
+        (1, 3, 2, "1 added to “L”. 3 on it already. 2 no longer in your database."),
+        (0, 3, 0, "Nobody was added to “L”: everybody was on it already."),
+        (0, 3, 1, "Nobody was added to “L”: everybody was on it already. 1 no longer in your database."),
+    ],
+)
+def test_who_was_not_added_is_said(added: int, already: int, unknown: int, words: str):
+    assert addition_words(ListAddition(uuid4(), "L", added, already, unknown)) == words
 
 
 @pytest.mark.parametrize(
@@ -191,3 +215,30 @@ def test_a_recruiter_searches_opens_chooses_and_shares_a_link(
     ).fetchall()
     assert members == [("All", 231), ("Short", 2)]
     assert said == [], json.dumps(said)
+
+
+@pytest.mark.browser
+def test_all_that_match_look_chosen_wherever_they_are_until_one_is_unticked(
+    superuser: psycopg.Connection, team: Team, running_app: RunningApp, with_passwords: None, page: Page
+):
+    make_people(superuser, team, 230, seed=1)
+    sign_in_by_hand(page, running_app.url, team.recruiter.email, path="/candidates")
+    page.locator(".ag-center-cols-container .ag-row [col-id=name]").first.wait_for()
+    bulk = page.locator(f"#{ids.CANDIDATES_BULK_WORDS}")
+    shown, ticked = page.locator(".ag-pinned-left-cols-container .ag-row"), page.locator(".ag-checked")
+    page.get_by_role("button", name="Choose all that match").click()
+    expect(bulk).to_have_text("All that match: 230 people")
+    expect(ticked).to_have_count(shown.count())
+    page.evaluate("dash_ag_grid.getApi('candidates-grid').ensureIndexVisible(150)")
+    expect(page.locator(".ag-row[row-index='150'] .ag-checked")).to_be_visible()
+    expect(bulk).to_have_text("All that match: 230 people")
+
+    page.locator(".ag-row[row-index='150'] .ag-checkbox-input").click()
+    expect(bulk).to_have_text("199 chosen")
+    expect(page.locator("#shell-notices")).to_contain_text("No longer all that match: the 199 ticked so far")
+    expect(page.locator(".ag-row[row-index='149'] .ag-checked")).to_be_visible()
+    page.locator(f"#{ids.CANDIDATES_LIST_NAME}").fill("Ticked")
+    page.get_by_role("button", name="Add to list").click()
+    expect(page.locator("#shell-notices")).to_contain_text("199 added to “Ticked”")
+    expect(bulk).to_be_hidden()
+    expect(ticked).to_have_count(0)

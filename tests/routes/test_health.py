@@ -5,10 +5,11 @@ import logging
 
 import psycopg
 import pytest
+import requests
 from dash import Dash
 
 from services.wiring import current
-from tests.fixtures.app import client_of
+from tests.fixtures.app import RunningApp, client_of
 from tests.fixtures.postgres import Team
 
 LOCAL = {"REMOTE_ADDR": "127.0.0.1"}
@@ -25,6 +26,19 @@ def test_up_is_not_ready(local_app: Dash, superuser: psycopg.Connection[tuple[ob
     assert client.get("/healthz").status_code == 200
 
 
+def test_a_limiter_whose_store_cannot_be_opened_is_not_ready(local_app: Dash) -> None:
+    client = client_of(local_app)
+    path = current().settings.home_path / "limiter.sqlite3"
+    assert client.get("/readyz").status_code == 200
+    for beside in path.parent.glob(f"{path.name}*"):
+        beside.unlink()
+    path.mkdir()
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json["missing"]) == (503, ["limiter"])
+    path.rmdir()
+    assert client.get("/readyz").status_code == 200
+
+
 def test_while_the_database_is_away_requests_are_told_to_come_back(
     local_app: Dash, with_passwords: None, team: Team
 ) -> None:
@@ -37,6 +51,12 @@ def test_while_the_database_is_away_requests_are_told_to_come_back(
     assert "reconnecting" in answer.json["error"]
     page = client.get("/")
     assert page.status_code == 503 and "reconnecting" in page.text
+
+
+def test_an_address_too_long_is_said_on_a_page_of_ours(running_app: RunningApp) -> None:
+    page = requests.get(f"{running_app.url}/candidates?q={'a' * 7_600}", timeout=10)
+    assert page.status_code == 414 and "too long" in page.text and "shell.css" in page.text
+    assert requests.get(f"{running_app.url}/login?next=/{'a' * 6_000}", timeout=10).status_code == 200
 
 
 def test_metrics_are_for_this_machine_only(local_app: Dash) -> None:

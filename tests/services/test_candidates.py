@@ -105,10 +105,11 @@ def test_nothing_of_a_person_is_shown_to_another_organization(
         lambda: candidates.payload(rivals.admin, person_id),
         lambda: candidates.delete(rivals.admin, person_id),
         lambda: candidates.add_matching_to_list(rivals.admin, View(), list_id),
+        lambda: candidates.put_on_list(rivals.admin, "Theirs", [person_id]),
     ):
         with pytest.raises(NotFound):
             ask()
-    assert candidates.put_on_list(rivals.admin, "Theirs", [person_id]).added == 0
+    assert candidates.choices(rivals.admin).lists == []
     assert candidates.choices(rivals.admin).sources == []
     assert candidates.count(team.recruiter, view).total == 1
 
@@ -143,6 +144,22 @@ def test_what_cannot_be_put_on_a_list_is_refused_and_makes_no_list(
     with pytest.raises(BadInput):
         candidates.put_on_list(team.recruiter, name, chosen)
     assert candidates.choices(team.recruiter).lists == []
+
+
+def test_nobody_makes_no_list_and_the_others_are_told_apart(
+    candidates: Candidates, superuser: psycopg.Connection, team: Team
+):
+    first, second = make_people(superuser, team, 2, seed=9)
+    gone = max(first, second) + 1000
+    for chosen in ([gone, gone + 1], View(text="nobodyiscalledthis")):
+        with pytest.raises(NotFound, match="Nobody"):
+            candidates.put_on_list(team.recruiter, "New", chosen)
+        assert candidates.choices(team.recruiter).lists == []
+    candidates.put_on_list(team.recruiter, "New", [first])
+    some = candidates.put_on_list(team.recruiter, "New", [first, second, second, gone])
+    assert (some.added, some.already, some.unknown) == (1, 1, 1)
+    with pytest.raises(NotFound):
+        candidates.put_on_list(team.recruiter, "New", [gone])
 
 
 def test_a_list_that_is_gone_takes_nobody(candidates: Candidates, team: Team):
