@@ -21,7 +21,7 @@ from ratelimit.messages import (
     Pause,
     Reply,
 )
-from ratelimit.policy import Limit, Policy
+from ratelimit.policy import Lane, Limit, Policy
 from ratelimit.window import Meter
 
 LONGEST_NAP_SECONDS = 15.0
@@ -32,6 +32,7 @@ LONGEST_BACK_OFF_SECONDS = 300.0
 WAVES_FORGOTTEN_AFTER_SECONDS = 60.0
 RELEASE_GUESS_SECONDS = (0.02, 1.0)
 LOOK_AHEAD_CALLS = 512
+MOST_SPARES = 32
 
 
 @dataclass(slots=True)
@@ -95,6 +96,8 @@ def exchange(account: Account, policy: Policy, message: Message, now: float) -> 
     account.shares.advance([*mine, *_live_rows(account, policy, now)])
     grants = _grant(account, policy, message.agent, mine, now)
     staying = _staying(mine, message.asks, grants)
+    if not staying:
+        grants += _grant_spares(account, policy, message, now)
     reply = _answer(account, policy, message, mine, staying, tuple(grants), now)
     if staying and reply.wait_seconds is not None:
         account.queues[message.agent] = Queue(now + reply.wait_seconds, staying)
@@ -269,15 +272,35 @@ def _grant(account: Account, policy: Policy, agent: str, mine: list[Waiting], no
         costs = row.costs_of(0)
         if _ready_at(account, policy, costs, ahead, calls_ahead, now) > now:
             break
-        slots = {name: account.meters[name].take(cost, now) for name, cost in costs.items() if cost}
         if policy.concurrency is not None:
             account.agents[agent].open_calls += 1
-        account.shares.charge(row.lane, share_of(costs))
-        grants.append(Grant(row.lane, costs, slots))
+        grants.append(_start(account, row.lane, costs, share_of, now))
         told[id(row)] -= 1
         row.count, row.since = row.count - 1, now
         row.next_costs = row.next_costs[1:] or row.next_costs
     return grants
+
+
+def _grant_spares(account: Account, policy: Policy, message: Message, now: float) -> list[Grant]:
+    """Let a process take along what it will soon ask for, as long as that takes nothing from anybody."""
+    if any(True for _ in _live_rows(account, policy, now)) or policy.concurrency is not None:
+        return []
+    grants: list[Grant] = []
+    share_of = _share_of(account, now)
+    for ask in message.asks:
+        costs = ask.next_costs[-1] if ask.next_costs else {}
+        for _ in range(min(ask.spare, MOST_SPARES)):
+            if _ready_at(account, policy, costs, {}, 0, now) > now:
+                return grants
+            grants.append(_start(account, ask.lane, costs, share_of, now))
+    return grants
+
+
+def _start(account: Account, lane: Lane, costs: Costs, share_of: ShareOf, now: float) -> Grant:
+    """Count one call as started now."""
+    slots = {name: account.meters[name].take(cost, now) for name, cost in costs.items() if cost}
+    account.shares.charge(lane, share_of(costs))
+    return Grant(lane, costs, slots)
 
 
 def _first_of(

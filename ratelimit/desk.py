@@ -11,6 +11,7 @@ from ratelimit.messages import Adjustment, Costs, Grant, LaneAsk, Lesson, Messag
 from ratelimit.policy import Lane, Policy
 
 CALLS_TOLD_PER_LANE = 32
+MOST_SPARES = 32
 NEWS_KEPT_SECONDS = 0.05
 BEATS_PER_LEASE = 3
 
@@ -35,14 +36,45 @@ class Admission:
     valid_until: float
 
 
+@dataclass(frozen=True, slots=True)
+class Spare:
+    """A grant taken along for a call still to come; past `usable_until` it goes back."""
+
+    grant: Grant
+    epoch: str
+    granted_at: float
+    valid_until: float
+    usable_until: float
+
+
+@dataclass(slots=True)
+class Use:
+    """How many calls of a lane started in this span of time, and in the one before."""
+
+    since: float
+    now: int = 0
+    before: int = 0
+
+    def move_on(self, now: float, span: float) -> None:
+        if now - self.since >= span:
+            self.before = self.now if now - self.since < 2 * span else 0
+            self.since, self.now = now, 0
+
+
 @dataclass(slots=True)
 class Desk:
-    """The queue of one process for one key."""
+    """The queue of one process for one key, and a shelf of grants for the calls that come next.
+
+    While a lane is used quickly and nobody waits, each question takes along as many grants as the lane used within
+    half a permit's validity: then most calls start without asking. What is not used in that time goes back.
+    """
 
     policy: Policy
     agent: str
     has_no_past: bool = False
     queues: dict[Lane, deque[Waiter]] = field(default_factory=dict)
+    shelf: dict[Lane, deque[Spare]] = field(default_factory=dict)
+    uses: dict[Lane, Use] = field(default_factory=dict)
     open_calls: int = 0
     last_reply: Reply | None = None
     _serial: int = 0
@@ -60,13 +92,17 @@ class Desk:
     def is_waited_at(self) -> bool:
         return bool(self.queues)
 
-    def enter(self, waiter: Waiter, now: float) -> None:
-        """Queue a call; a lane the store does not know of is asked for at once."""
+    def enter(self, waiter: Waiter, now: float) -> Admission | None:
+        """Admit a call from the shelf, or queue it; a lane the store does not know of is asked for at once."""
         queue = self.queues.get(waiter.lane)
         if queue is None:
+            spare = self._take_spare(waiter, now)
+            if spare is not None:
+                return spare
             queue = self.queues[waiter.lane] = deque()
             self._come_back_at = now
         queue.append(waiter)
+        return None
 
     def leave(self, waiter: Waiter, now: float) -> None:
         """Take a call out of the queue; the store hears of it when its lane is empty."""
@@ -95,6 +131,7 @@ class Desk:
 
     def pause(self, pause: Pause, now: float) -> None:
         """Tell everybody to stop, at once."""
+        self.put_back(now)
         self._pauses.append(pause)
         self._come_back_at = now
 
@@ -108,6 +145,10 @@ class Desk:
         self._history = history
         self._come_back_at = now
 
+    def put_back(self, now: float) -> None:
+        """Give back everything that was taken along."""
+        self._clear_shelf(now, everything=True)
+
     def next_exchange_at(self) -> float | None:
         """When to speak with the store next; None while there is nothing to say."""
         times = []
@@ -118,12 +159,15 @@ class Desk:
             times.append(self._last_exchange_at)
         if self._news_since is not None:
             times.append(self._news_since + NEWS_KEPT_SECONDS)
+        if self.shelf:
+            times.append(min(spares[0].usable_until for spares in self.shelf.values()))
         if self.policy.concurrency is not None and (self.open_calls or self._tells_open_calls):
             times.append(self._last_exchange_at + self.policy.lease_seconds / BEATS_PER_LEASE)
         return min(times, default=None)
 
-    def compose(self) -> Message:
+    def compose(self, now: float) -> Message:
         """The message to send now. Corrections of one that was never answered are sent again as they were."""
+        self._clear_shelf(now)
         if self._unanswered is None:
             self._serial += 1
             adjustments, pauses, lessons = tuple(self._adjustments), tuple(self._pauses), tuple(self._lessons)
@@ -134,7 +178,7 @@ class Desk:
         self._unanswered = Message(
             agent=self.agent,
             serial=self._serial,
-            asks=tuple(self._ask_for(lane, queue) for lane, queue in self.queues.items()),
+            asks=tuple(self._ask_for(lane, queue, now) for lane, queue in self.queues.items()),
             open_calls=self.open_calls if self.policy.concurrency is not None else 0,
             adjustments=adjustments,
             pauses=pauses,
@@ -157,7 +201,8 @@ class Desk:
         if sent is not None and sent.history is self._history:
             self._history = None
         self._tells_open_calls = (sent.open_calls if sent else 0) + len(reply.grants)
-        admitted = [self._admit(grant, reply, asked_at, now) for grant in reply.grants]
+        taking_along = {ask.lane for ask in sent.asks if ask.spare} if sent else set()
+        admitted = [self._admit(grant, reply, asked_at, now, taking_along) for grant in reply.grants]
         self._plan_next(reply, sent, now)
         return [admission for admission in admitted if admission is not None]
 
@@ -171,15 +216,46 @@ class Desk:
         else:
             self._come_back_at = now + (reply.wait_seconds or 0.0)
 
-    def _admit(self, grant: Grant, reply: Reply, asked_at: float, now: float) -> Admission | None:
-        self.open_calls += 1
+    def _admit(
+        self, grant: Grant, reply: Reply, asked_at: float, now: float, taking_along: set[Lane]
+    ) -> Admission | None:
         waiter = self._pop(grant)
-        valid_until = asked_at + self.policy.validity_seconds
-        if waiter is None:
+        validity = self.policy.validity_seconds
+        if waiter is not None:
+            return self._start(waiter, grant, reply.epoch, reply.now, asked_at + validity, now)
+        spare = Spare(grant, reply.epoch, reply.now, asked_at + validity, asked_at + validity / 2)
+        if grant.lane in taking_along and now < spare.usable_until:
+            self.shelf.setdefault(grant.lane, deque()).append(spare)
+        else:
             self.adjust(unused(grant, reply.epoch), now)
-            self.close_call(now)
+        return None
+
+    def _start(
+        self, waiter: Waiter, grant: Grant, epoch: str, granted_at: float, valid_until: float, now: float
+    ) -> Admission:
+        self.open_calls += 1
+        use = self.uses.setdefault(waiter.lane, Use(now))
+        use.move_on(now, self.policy.validity_seconds / 2)
+        use.now += 1
+        return Admission(waiter, grant, epoch, granted_at, valid_until)
+
+    def _take_spare(self, waiter: Waiter, now: float) -> Admission | None:
+        spares = self.shelf.get(waiter.lane)
+        if spares is None or spares[0].usable_until <= now or spares[0].grant.costs != waiter.costs:
             return None
-        return Admission(waiter, grant, reply.epoch, reply.now, valid_until)
+        spare = spares.popleft()
+        if not spares:
+            del self.shelf[waiter.lane]
+        return self._start(waiter, spare.grant, spare.epoch, spare.granted_at, spare.valid_until, now)
+
+    def _clear_shelf(self, now: float, everything: bool = False) -> None:
+        """Give back what was taken along and is stale."""
+        for lane, spares in list(self.shelf.items()):
+            while spares and (everything or spares[0].usable_until <= now):
+                spare = spares.popleft()
+                self.adjust(unused(spare.grant, spare.epoch), now)
+            if not spares:
+                del self.shelf[lane]
 
     def _pop(self, grant: Grant) -> Waiter | None:
         queue = self.queues.get(grant.lane, deque())
@@ -190,9 +266,19 @@ class Desk:
                 del self.queues[grant.lane]
         return waiter
 
-    def _ask_for(self, lane: Lane, queue: deque[Waiter]) -> LaneAsk:
+    def _ask_for(self, lane: Lane, queue: deque[Waiter], now: float) -> LaneAsk:
         told = tuple(waiter.costs for _, waiter in zip(range(CALLS_TOLD_PER_LANE), queue, strict=False))
-        return LaneAsk(lane, told, sum(not waiter.is_passing for waiter in queue))
+        return LaneAsk(lane, told, sum(not waiter.is_passing for waiter in queue), self._spares_wanted(lane, now))
+
+    def _spares_wanted(self, lane: Lane, now: float) -> int:
+        """As many as were used lately; none where calls are counted while they run."""
+        use = self.uses.get(lane)
+        if use is None or self.policy.concurrency is not None:
+            return 0
+        use.move_on(now, self.policy.validity_seconds / 2)
+        if not (use.now or use.before):
+            del self.uses[lane]
+        return min(MOST_SPARES, max(use.now, use.before))
 
     def _note_news(self, now: float) -> None:
         if self._news_since is None:

@@ -127,11 +127,13 @@ class _Office:
         self._failing_since: float | None = None
         self._retry_at = 0.0
         self._history_retry_at = 0.0
+        self._sleeps_until = -math.inf
 
     def enter(self, seat: _Seat) -> None:
         """Queue a call and try at once; a failing store is left to the thread."""
+        if self._serve(seat):
+            return
         with self._lock:
-            self._desk.enter(seat, self.clock())
             is_time = self._is_time()
         if is_time and self._line.acquire(blocking=False):
             try:
@@ -140,8 +142,7 @@ class _Office:
                 self._note_failure(error)
             finally:
                 self._line.release()
-        if not seat.future.done():
-            self._wake()
+        self._wake()
 
     def leave(self, seat: _Seat) -> None:
         """Take a call out; what it was just given is given back."""
@@ -153,8 +154,8 @@ class _Office:
 
     def try_now(self, seat: _Seat) -> Permit | Wait:
         """One question, no queueing."""
-        with self._lock:
-            self._desk.enter(seat, self.clock())
+        if self._serve(seat):
+            return seat.future.result()
         try:
             with self._line:
                 if not seat.future.done():
@@ -194,6 +195,7 @@ class _Office:
         """Say what is left to say, then end the thread."""
         with self._lock:
             self._is_closed = True
+            self._desk.put_back(self.clock())
             has_news = self._desk.next_exchange_at() is not None
             self._lock.notify_all()
             thread = self._thread
@@ -206,6 +208,13 @@ class _Office:
             except StoreUnavailable as error:
                 log.warning("The limiter closed with news untold: %s", error)
 
+    def _serve(self, seat: _Seat) -> bool:
+        """Hand out a permit that was taken along, or queue the call."""
+        with self._lock:
+            admission = self._desk.enter(seat, self.clock())
+            permit = self._permit(admission) if admission is not None else None
+        return permit is not None and _hand_over(seat.future, permit)
+
     def _is_time(self) -> bool:
         at = self._desk.next_exchange_at()
         return at is not None and max(at, self._retry_at) <= self.clock()
@@ -213,7 +222,7 @@ class _Office:
     def _speak(self) -> None:
         """One exchange with the store; the line must be held. Raises StoreUnavailable."""
         with self._lock:
-            message = self._desk.compose()
+            message = self._desk.compose(self.clock())
         asked_at = self.clock()
         reply = self._store.exchange(self._policy, message)
         with self._lock:
@@ -249,7 +258,11 @@ class _Office:
 
     def _wake(self) -> None:
         with self._lock:
-            if self._desk.next_exchange_at() is None:
+            at = self._desk.next_exchange_at()
+            if at is None:
+                return
+            is_in_time = self._sleeps_until <= at and not self._is_history_wanted()
+            if self._thread is not None and is_in_time:
                 return
             if self._thread is None and not self._is_closed:
                 self._thread = threading.Thread(target=self._keep_appointments, name="limiter", daemon=True)
@@ -260,7 +273,9 @@ class _Office:
         while True:
             with self._lock:
                 while not self._is_closed and (at := self._next_appointment()) > self.clock():
+                    self._sleeps_until = at
                     self._lock.wait(None if at == math.inf else at - self.clock())
+                self._sleeps_until = -math.inf
                 if self._is_closed:
                     return
             with self._line:

@@ -12,12 +12,14 @@ Costs = Mapping[str, int]
 class LaneAsk:
     """Everything one process wants in one lane: the costs of its next calls, oldest first.
 
-    `waiting` counts all its calls that stay in the queue if they are not granted now.
+    `waiting` counts all its calls that stay in the queue if they are not granted now. `spare` more, like the last
+    of them, are taken along if nobody at all waits: the process expects to need them before they go stale.
     """
 
     lane: Lane
     next_costs: tuple[Costs, ...]
     waiting: int
+    spare: int = 0
 
 
 @dataclass(frozen=True, slots=True)

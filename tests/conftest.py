@@ -8,6 +8,7 @@ settings.load_profile("suite")
 
 pytest_plugins = [
     "tests.fixtures.postgres",
+    "tests.fixtures.redis",
     "tests.fixtures.simulators",
     "tests.fixtures.app",
     "tests.fixtures.files",

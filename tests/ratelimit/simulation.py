@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ratelimit.account import exchange, open_account
-from ratelimit.desk import Desk, Waiter
+from ratelimit.desk import Admission, Desk, Waiter
 from ratelimit.policy import Lane, Policy
 
 BEGIN = 1000.0
@@ -58,7 +58,7 @@ class Simulation:
         self._entered: dict[Waiter, float] = {}
         self._demand_of: dict[Waiter, Demand] = {}
         self._events: list[tuple[float, int, int, object]] = []
-        outcome = Outcome()
+        outcome = self._outcome = Outcome()
         for index, demands in enumerate(self.processes):
             for demand in demands:
                 for _ in range(demand.callers):
@@ -87,22 +87,27 @@ class Simulation:
             return
         waiter = Waiter(demand.lane, demand.costs)
         self._entered[waiter], self._demand_of[waiter] = now, demand
-        self._desks[index].enter(waiter, now)
+        admission = self._desks[index].enter(waiter, now)
+        if admission is not None:
+            self._begin(now, index, admission, self._outcome)
         if demand.leaves < float("inf"):
             self._push(BEGIN + demand.leaves, index, waiter)
 
     def _ask(self, now: float, index: int, outcome: Outcome) -> None:
         desk = self._desks[index]
-        reply = exchange(self._account, self.policy, desk.compose(), now)
+        reply = exchange(self._account, self.policy, desk.compose(now), now)
         outcome.operations += 1
         for admission in desk.receive(reply, now, now):
-            waiter = admission.waiter
-            user = waiter.lane.user
-            outcome.starts.append((now, user))
-            outcome.waits[user].append(now - self._entered.pop(waiter))
-            ends = now + self.call_seconds + 0.0001
-            self._push(ends, index, "call ended")
-            self._push(ends + 0.0001, index, self._demand_of.pop(waiter))
+            self._begin(now, index, admission, outcome)
+
+    def _begin(self, now: float, index: int, admission: Admission, outcome: Outcome) -> None:
+        waiter = admission.waiter
+        user = waiter.lane.user
+        outcome.starts.append((now, user))
+        outcome.waits[user].append(now - self._entered.pop(waiter))
+        ends = now + self.call_seconds + 0.0001
+        self._push(ends, index, "call ended")
+        self._push(ends + 0.0001, index, self._demand_of.pop(waiter))
 
     def _plan(self, now: float, index: int) -> None:
         at = self._desks[index].next_exchange_at()

@@ -261,8 +261,11 @@ class AnyCourse(RuleBasedStateMachine):
     def arrive(self, desk, user, tokens, copies):
         for _ in range(copies):
             waiter = Waiter(lane(user), {"requests": 1, "tokens": tokens})
-            self.desks[desk].enter(waiter, self.now)
-            self.waiting.append((self.desks[desk], waiter))
+            admission = self.desks[desk].enter(waiter, self.now)
+            if admission is None:
+                self.waiting.append((self.desks[desk], waiter))
+            else:
+                self.note_start(self.desks[desk], admission, admission.granted_at, 0.1)
 
     @rule(desk=st.integers(0, 2), lost=st.booleans(), arrival=st.floats(0, 0.2))
     def ask(self, desk, lost, arrival):
@@ -271,7 +274,7 @@ class AnyCourse(RuleBasedStateMachine):
     def speak(self, desk, arrival, lost=False):
         if self.now - self.heard.get(desk.agent, self.now) >= self.policy.lease_seconds:
             self.lapsed_at[desk.agent] = self.now
-        message = desk.compose()
+        message = desk.compose(self.now)
         reply = exchange(self.account, self.policy, message, self.now)
         stored = unpack(*pack(self.account))
         assert stored == self.account
@@ -280,14 +283,19 @@ class AnyCourse(RuleBasedStateMachine):
         if lost:
             return
         for admission in desk.receive(reply, self.now, self.now):
-            start = [self.now, dict(admission.grant.costs), self.now + arrival]
-            self.starts.append(start)
-            self.calls.append((desk, admission, start))
-            self.check_windows()
+            self.note_start(desk, admission, self.now, arrival)
         self.check_concurrency()
         if reply.history_seconds is not None:
             past = [PastStart(self.now - at, costs) for at, costs, _ in self.starts if at > self.now - 701]
             desk.remember(tuple(past), self.now)
+
+    def note_start(self, desk, admission, counted_at, arrival):
+        """A call counted at one time reaches the provider later, but not after its permit's validity."""
+        arrives_at = min(self.now + arrival, max(admission.valid_until, self.now))
+        start = [counted_at, dict(admission.grant.costs), arrives_at]
+        self.starts.append(start)
+        self.calls.append((desk, admission, start))
+        self.check_windows()
 
     def check_windows(self):
         for limit in self.policy.limits:
@@ -354,7 +362,7 @@ class AnyCourse(RuleBasedStateMachine):
     @rule(desk=st.integers(0, 2), seconds=st.floats(0.1, 70.0))
     def ask_while_the_stores_clock_is_behind(self, desk, seconds):
         true_now, self.now = self.now, max(self.now - seconds, BEGIN)
-        message = self.desks[desk].compose()
+        message = self.desks[desk].compose(true_now)
         reply = exchange(self.account, self.policy, message, self.now)
         self.now = true_now
         for admission in self.desks[desk].receive(reply, true_now, true_now):

@@ -15,7 +15,7 @@ def desk_and_account(policy=POLICY):
 
 
 def speak(desk, account, now):
-    return desk.receive(exchange(account, desk.policy, desk.compose(), now), now, now)
+    return desk.receive(exchange(account, desk.policy, desk.compose(now), now), now, now)
 
 
 def test_a_new_lane_is_asked_for_at_once_and_more_of_it_waits_for_its_turn():
@@ -58,7 +58,7 @@ def test_a_grant_nobody_waits_for_any_more_goes_back():
     desk, account = desk_and_account()
     waiter = Waiter(ANN, ONE)
     desk.enter(waiter, 100.0)
-    message = desk.compose()
+    message = desk.compose(100.0)
     desk.leave(waiter, 100.0)
     assert desk.receive(exchange(account, POLICY, message, 100.0), 100.0, 100.0) == []
     speak(desk, account, 100.1)
@@ -69,7 +69,7 @@ def test_a_grant_nobody_waits_for_any_more_goes_back():
 def test_a_permit_is_as_old_as_the_question_not_as_the_answer():
     desk, account = desk_and_account()
     desk.enter(Waiter(ANN, ONE), 100.0)
-    reply = exchange(account, POLICY, desk.compose(), 105.0)
+    reply = exchange(account, POLICY, desk.compose(100.0), 105.0)
     (admission,) = desk.receive(reply, asked_at=100.0, now=101.0)
     assert admission.valid_until == 100.0 + POLICY.validity_seconds
     assert admission.granted_at == 105.0
@@ -81,7 +81,7 @@ def test_what_was_never_answered_is_said_again_and_counts_once():
     (admission,) = speak(desk, account, 100.0)
     desk.adjust(unused(admission.grant, admission.epoch), 100.0)
     desk.pause(Pause(None, "Refused."), 100.0)
-    exchange(account, POLICY, desk.compose(), 100.0)
+    exchange(account, POLICY, desk.compose(100.0), 100.0)
     assert desk.next_exchange_at() is not None
     speak(desk, account, 100.1)
     assert account.waves == 1

@@ -1,0 +1,166 @@
+"""A store shared by any number of hosts: Redis, where each exchange is one atomic script that compares, then sets.
+
+The arithmetic runs here, on the account as this process saw it last; the script puts the result in its place only
+if nobody was quicker and if the time it was computed for is still Redis's time. So an exchange is one round trip
+while few ask, and two when somebody else came between (docs/decisions/limiter.md, Redis).
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import count
+from uuid import uuid4
+
+import redis
+
+from ratelimit.account import Account, exchange, means_nothing_after, open_account, picture
+from ratelimit.errors import StoreBusy, StoreUnavailable
+from ratelimit.messages import LimiterState, Message, Reply
+from ratelimit.policy import Policy
+from ratelimit.stores.records import UnreadableRecord, pack, unpack
+
+ANSWER_SECONDS = 1.0
+BUSY_SECONDS = 0.05
+LEAST_TRIES = 4
+BEHIND_TOLERANCE_SECONDS = 0.04
+"""By how much the time that was computed for may lie behind Redis's: a fifth of a policy's usual margin."""
+AHEAD_TOLERANCE_SECONDS = 0.002
+CLOCK_STEP_SECONDS = 0.1
+DRIFT = 0.001
+KEPT_SECONDS = 86_400.0
+NO_VERSION = "?"
+
+# Answers {written?, microseconds, version, head, log}; the state only where nothing was written.
+SCRIPT = """
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+local asked = tonumber(ARGV[2])
+local version = redis.call('HGET', KEYS[1], 'version') or ''
+if version == ARGV[1] and asked - now <= tonumber(ARGV[3]) and now - asked <= tonumber(ARGV[4]) then
+  redis.call('HSET', KEYS[1], 'version', ARGV[5], 'head', ARGV[6], 'log', ARGV[7])
+  redis.call('PEXPIRE', KEYS[1], ARGV[8])
+  return {1, string.format('%.0f', now)}
+end
+local record = redis.call('HMGET', KEYS[1], 'head', 'log')
+return {0, string.format('%.0f', now), version, record[1] or '', record[2] or ''}
+"""
+
+
+@dataclass(slots=True)
+class Seen:
+    """The account as it was when Redis answered last; `at` on Redis's clock, `local` on this process's."""
+
+    version: str
+    account: Account | None
+    at: float
+    local: float
+    took: float
+
+    def now(self, local: float) -> float:
+        """Redis's time, or a little less: never more than it was when the answer came."""
+        return self.at + local - self.local
+
+    @property
+    def writes(self) -> int:
+        return int(self.version.partition(":")[0] or 0)
+
+
+class RedisStore:
+    """Accounts in hashes, one a key; safe for threads, forks, processes and hosts."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        prefix: str = "sourcingx:limiter:",
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._redis = redis.Redis.from_url(url, socket_timeout=ANSWER_SECONDS, socket_connect_timeout=ANSWER_SECONDS)
+        self._script = self._redis.register_script(SCRIPT)
+        self._prefix = prefix
+        self._clock = clock
+        self._seen: dict[str, Seen] = {}
+
+    def exchange(self, policy: Policy, message: Message) -> Reply:
+        give_up_at = self._clock() + BUSY_SECONDS
+        seen = self._seen.pop(policy.key, None) or self._look(policy)
+        for tries in count(1):
+            now = seen.now(self._clock())
+            account = seen.account or open_account(uuid4().hex, policy, now, message.has_no_past)
+            reply = exchange(account, policy, message, now)
+            kept_seconds = KEPT_SECONDS + max(0.0, means_nothing_after(account, policy) - now)
+            written = self._write(policy, seen, now, account, kept_seconds)
+            if written.account is account:
+                self._seen[policy.key] = written
+                return reply
+            if tries >= LEAST_TRIES and self._clock() >= give_up_at:
+                break
+            seen = written
+        raise StoreBusy("Many ask the limiter's Redis at once.")
+
+    def picture(self, policy: Policy) -> LimiterState:
+        seen = self._look(policy)
+        now = seen.now(self._clock())
+        return picture(seen.account or open_account("", policy, now, has_no_past=True), policy, now)
+
+    def close(self) -> None:
+        self._redis.close()
+
+    def _look(self, policy: Policy) -> Seen:
+        """The account as Redis has it."""
+        return self._ask(policy, None, 0.0, [])
+
+    def _write(self, policy: Policy, seen: Seen, now: float, account: Account, kept_seconds: float) -> Seen:
+        """Put the account in the place of the one seen; what is there instead, if somebody was quicker."""
+        version = f"{seen.writes + 1}:{uuid4().hex}"
+        head, log = pack(account)
+        written = self._ask(policy, seen, now, [version, head, log, round(kept_seconds * 1000)])
+        if written.version == version:
+            written.account = account
+        return written
+
+    def _ask(self, policy: Policy, seen: Seen | None, now: float, record: list[str | bytes | int]) -> Seen:
+        tolerances = [round(AHEAD_TOLERANCE_SECONDS * 1e6), round(BEHIND_TOLERANCE_SECONDS * 1e6)]
+        expected = seen.version if seen else NO_VERSION
+        asked_at = self._clock()
+        try:
+            answer = self._script([self._prefix + policy.key], [expected, round(now * 1e6), *tolerances, *record])
+        except redis.RedisError as error:
+            raise StoreUnavailable(f"The limiter's Redis cannot be asked: {error}") from error
+        answered_at = self._clock()
+        is_written, microseconds, *rest = answer
+        found = Seen("", None, int(microseconds) / 1e6, answered_at, answered_at - asked_at)
+        if is_written:
+            found.version = str(record[0])
+            return found
+        version, head, log = rest
+        found.version = version.decode()
+        found.account = trusted(found, read_account(head, log), seen)
+        return found
+
+
+def read_account(head: bytes, log: bytes) -> Account | None:
+    """The stored account; none if there is none or it cannot be read."""
+    try:
+        return unpack(head.decode(), log) if head else None
+    except (UnreadableRecord, UnicodeDecodeError):
+        return None
+
+
+def trusted(found: Seen, account: Account | None, seen: Seen | None) -> Account | None:
+    """The account, unless Redis has lost what it knew or its clock has stepped: then nothing is known.
+
+    A replica that became the master may be behind by some writes. A clock that stepped forwards would forget calls
+    too early, one that stepped back would stand still until it has caught up. What another process has opened anew
+    since (its epoch tells) is trusted again.
+    """
+    if account is None:
+        return None
+    if account.clock - found.at > CLOCK_STEP_SECONDS:
+        return None
+    if seen is None or seen.account is None or seen.account.epoch != account.epoch:
+        return account
+    has_lost_writes = found.writes < seen.writes
+    unexplained = found.at - seen.now(found.local)
+    has_stepped = unexplained > CLOCK_STEP_SECONDS + seen.took + DRIFT * (found.local - seen.local)
+    return None if has_lost_writes or has_stepped else account

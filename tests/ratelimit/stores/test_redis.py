@@ -1,0 +1,153 @@
+"""The Redis store: closed while Redis is away, never trusting lost writes, broken records or a clock that steps."""
+
+import json
+import threading
+import time
+
+import pytest
+import redis
+
+from ratelimit import Lane, Limit, Limiter, Policy, StoreUnavailable, no_past
+from ratelimit.messages import LaneAsk, Message
+from ratelimit.stores.redis import RedisStore, Seen, trusted
+
+POLICY = Policy("key", (Limit("requests", 100, 3600),), margin_seconds=0.05, validity_seconds=0.05)
+WIDE = Policy("wide", (Limit("requests", 100_000, 3600),), margin_seconds=0.05, validity_seconds=0.05)
+ANN = Lane("acme", "ann")
+ONE = {"requests": 1}
+KEY = "sourcingx:limiter:key"
+
+
+@pytest.fixture
+def client(empty_redis):
+    with redis.Redis.from_url(empty_redis.url) as client:
+        yield client
+
+
+@pytest.fixture
+def store(empty_redis):
+    store = RedisStore(empty_redis.url)
+    yield store
+    store.close()
+
+
+def take(store, serial, agent="agent", policy=POLICY):
+    return store.exchange(policy, Message(agent, serial, (LaneAsk(ANN, (ONE,), 0),)))
+
+
+def open_key(store, agent="agent"):
+    """Let the key be known and in use."""
+    return store.exchange(POLICY, Message(agent, 1, (LaneAsk(ANN, (ONE,), 0),), has_no_past=True))
+
+
+def used(store, policy=POLICY):
+    return store.picture(policy).limits[0].used
+
+
+def test_lost_writes_are_noticed_by_those_who_made_them(store, client):
+    open_key(store)
+    old = client.dump(KEY)
+    assert take(store, 2).grants
+    client.restore(KEY, 0, old, replace=True)
+    assert not take(store, 3).grants
+    assert store.picture(POLICY).shut_seconds > 3000
+
+
+def test_an_unreadable_record_is_an_unknown_past(store, client):
+    open_key(store)
+    client.hset(KEY, mapping={"version": "9:x", "head": "{}"})
+    assert not take(store, 2).grants
+
+
+def test_a_record_that_is_no_hash_fails_closed(store, client):
+    client.set(KEY, "something else")
+    with pytest.raises(StoreUnavailable, match="cannot be asked"):
+        open_key(store)
+
+
+def test_a_clock_that_stepped_forwards_forgets_nothing_early(empty_redis):
+    local = [100.0]
+    store = RedisStore(empty_redis.url, clock=lambda: local[0])
+    open_key(store)
+    local[0] -= 30.0  # as if Redis's clock had gone 30 s further than ours
+    assert not take(store, 2).grants
+    assert store.picture(POLICY).shut_seconds > 3000
+    store.close()
+
+
+def test_a_clock_that_stepped_back_does_not_stand_still_for_hours(store, client):
+    open_key(store)
+    head = json.loads(client.hget(KEY, "head"))
+    client.hset(KEY, mapping={"version": "2:x", "head": json.dumps(head | {"clock": head["clock"] + 7200})})
+    assert not take(store, 2).grants
+    assert 3000 < store.picture(POLICY).shut_seconds < 3700
+
+
+def test_what_another_opened_anew_after_a_step_is_trusted():
+    store_says = Seen("7:x", None, at=1000.0, local=10.0, took=0.0)
+    mine = Seen("6:y", _account("old"), at=900.0, local=9.0, took=0.0)
+    account = _account("new")
+    assert trusted(store_says, account, mine) is account
+    assert trusted(store_says, _account("old"), mine) is None
+
+
+def _account(epoch):
+    from ratelimit.account import open_account
+
+    return open_account(epoch, POLICY, 900.0, has_no_past=True)
+
+
+def test_an_idle_process_returns_without_suspicion(empty_redis):
+    """Clocks drift apart by little: after a minute the time is learnt anew and the account stays trusted."""
+    local = [0.0]
+    store = RedisStore(empty_redis.url, clock=lambda: time.monotonic() + local[0])
+    open_key(store)
+    local[0] -= 0.03
+    assert take(store, 2).grants
+    local[0] += 0.06
+    assert take(store, 3).grants
+    assert used(store) == 3
+    store.close()
+
+
+def test_many_at_once_lose_no_permit_and_no_count(empty_redis):
+    stores = [RedisStore(empty_redis.url) for _ in range(6)]
+    limiters = [Limiter(store, WIDE, history=no_past) for store in stores]
+
+    def work(limiter):
+        for _ in range(40):
+            limiter.acquire_blocking(ANN, ONE)
+
+    threads = [threading.Thread(target=work, args=(limiter,)) for limiter in limiters]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for limiter in limiters:
+        limiter.close()
+    assert used(stores[0], WIDE) == 240
+    for store in stores:
+        store.close()
+
+
+def test_while_redis_is_away_nothing_starts_and_afterwards_it_goes_on_by_itself(redis_server):
+    redis_server.wipe()
+    store = RedisStore(redis_server.url)
+    limiter = Limiter(store, POLICY, history=lambda _key, _seconds: [])
+    limiter.acquire_blocking(ANN, ONE, give_up_at=time.monotonic() + 5)
+    redis_server.kill()
+    try:
+        with pytest.raises(StoreUnavailable, match="No call may start"):
+            limiter.acquire_blocking(ANN, ONE)
+        with pytest.raises(StoreUnavailable):
+            limiter.state()
+    finally:
+        redis_server.start()
+    limiter.acquire_blocking(ANN, ONE, give_up_at=time.monotonic() + 5)
+    limiter.close()
+    store.close()
+
+
+def test_records_leave_redis_by_themselves_some_time_after_they_mean_anything(store, client):
+    open_key(store)
+    assert 86_400 < client.ttl(KEY) <= 86_400 + 3700
