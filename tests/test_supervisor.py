@@ -17,7 +17,7 @@ import requests
 from services.db.embedded import EmbeddedPostgres, free_port
 from services.installation import Installation
 from services.settings import Settings
-from tests.fixtures.app import post_sign_in, wait_until
+from tests.fixtures.app import FILES_CACHE, post_sign_in, wait_until
 
 ROOT = Path(__file__).resolve().parents[1]
 READY = "SourcingX is ready"
@@ -107,6 +107,11 @@ class Home:
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     """A home after its first start, which still runs."""
     made = Home(tmp_path_factory.mktemp("supervised"))
+    # Compressed scripts are the same for every home; whether they are made at all, the pages' own tests see.
+    (made.path / "home").mkdir(mode=0o700)
+    (made.path / "home" / "cache").mkdir()
+    FILES_CACHE.mkdir(parents=True, exist_ok=True)
+    (made.path / "home" / "cache" / "files").symlink_to(FILES_CACHE)
     made.start_and_wait()
     yield made
     if made.process is not None and made.process.poll() is None:

@@ -633,5 +633,5 @@ def test_a_run_holds_its_promises_in_any_order_of_events(
     machine = type("RunMachine", (RunMachine,), around)
     with capture_logs():
         run_state_machine_as_test(
-            machine, settings=settings(max_examples=40, stateful_step_count=30, phases=[Phase.generate])
+            machine, settings=settings(max_examples=25, stateful_step_count=30, phases=[Phase.generate])
         )
