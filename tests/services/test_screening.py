@@ -155,6 +155,18 @@ def test_continuing_takes_those_without_a_verdict(office: Office) -> None:
     assert office.screening.start(office.team.recruiter, office.order(which="all")).items == 3
 
 
+def test_who_has_a_verdict_is_not_paid_for_again(office: Office, superuser: psycopg.Connection) -> None:
+    started = office.screening.start(office.team.recruiter, office.order())
+    office.judge(started.run_id, ["GO", "NO GO"])
+    office.finish(started.run_id)
+    again = office.screening.start(office.team.recruiter, office.order())
+    doubles = superuser.execute(
+        "SELECT count(*) FROM run_items i JOIN screenings s ON s.candidate_id = i.candidate_id WHERE i.run_id = %s",
+        [again.run_id],
+    ).fetchone()
+    assert (again.items, doubles) == (1, (0,))
+
+
 def test_two_people_who_start_the_same_list_never_pay_for_the_same_person(office: Office) -> None:
     first = office.screening.start(office.team.recruiter, office.order(most=2))
     second = office.screening.start(office.team.colleague, office.order(which="all"))
@@ -355,7 +367,9 @@ def test_who_is_on_the_list_and_chosen_by_name_is_screened_once(office: Office, 
     members = [row[0] for row in superuser.execute("SELECT candidate_id FROM list_members").fetchall()]
     order = office.order(candidate_ids=tuple(members))
     assert office.screening.quote(office.team.recruiter, order).to_screen == 3
-    assert office.screening.start(office.team.recruiter, order).items == 3
+    started = office.screening.start(office.team.recruiter, order)
+    taken = superuser.execute("SELECT candidate_id FROM run_items WHERE run_id = %s", [started.run_id]).fetchall()
+    assert sorted(row[0] for row in taken) == sorted(members)
 
 
 def test_nobody_is_screened_against_an_archived_position_until_it_is_restored(office: Office) -> None:
