@@ -19,6 +19,8 @@ from services.domain.usage import DayOfUsage, UsageFigures, UsageRow, UsageTotal
 
 SPANS = (("today", "Today"), ("7", "7 days"), ("30", "30 days"), ("month", "This month"), ("all", "A year"))
 EVERYTHING = "all"
+# Left to themselves, days stand in the order in which the first provider has them.
+DAYS = {"categoryorder": "category ascending", "automargin": True}
 PROVIDER_COLORS = {
     "openai": "#4c7ef3",
     "crustdata": "#e0883a",
@@ -124,13 +126,13 @@ def figure_card(title: str, figure: str, note: str) -> Component:
 
 
 def plots(by_day: Sequence[DayOfUsage], by_user: Sequence[UserOfUsage], sees_team: bool) -> Component:
-    charts = [plot("Charged a day, USD", money_a_day(by_day)), plot("Calls a day", calls_a_day(by_day))]
+    charts = [plot("Charged a day, USD", money_a_day(by_day), **DAYS), plot("Calls a day", calls_a_day(by_day), **DAYS)]
     if sees_team and len(by_user) > 1:
         charts.append(plot("Charged a person, USD", money_a_person(by_user)))
     return html.Div(charts, className="plots")
 
 
-def plot(title: str, traces: list[dict[str, Any]]) -> Component:
+def plot(title: str, traces: list[dict[str, Any]], **axis: Any) -> Component:
     figure = {
         "data": traces,
         "layout": {
@@ -142,7 +144,7 @@ def plot(title: str, traces: list[dict[str, Any]]) -> Component:
             "paper_bgcolor": "rgba(0,0,0,0)",
             "plot_bgcolor": "rgba(0,0,0,0)",
             "font": {"color": "#808792", "size": 11},
-            "xaxis": {"gridcolor": "rgba(128,135,146,.15)", "type": "category" if traces else "-"},
+            "xaxis": {"gridcolor": "rgba(128,135,146,.15)", "type": "category" if traces else "-", **axis},
             "yaxis": {"gridcolor": "rgba(128,135,146,.25)", "rangemode": "tozero"},
         },
     }
