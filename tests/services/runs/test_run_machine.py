@@ -216,12 +216,11 @@ class Drive:
     purse: Purse
     planned: dict[UUID, PlannedCall] = field(default_factory=dict)
     sent: dict[UUID, PlannedCall] = field(default_factory=dict)
-    written: list[Entry] = field(default_factory=list)
 
     def write(self, entries: Sequence[Entry]) -> RunState:
-        state = self.journal.write(entries)
-        self.written = list(entries)
-        return state
+        """Write a group twice, as after a commit whose answer was lost; the model changes once."""
+        self.journal.write(entries)
+        return self.journal.write(entries)
 
 
 def drive_of(wheel: Wheel, kind: Paper) -> Drive:
@@ -280,14 +279,20 @@ class RunMachine(RuleBasedStateMachine):
     @initialize(
         fates=st.lists(st.sampled_from(["call"] * 8 + ["skipped", "refused"]), min_size=1, max_size=PEOPLE),
         cap=st.none() | st.integers(1, 12).map(lambda cents: PRICE * cents),
+        is_under_way=st.sampled_from([True, True, False]),
     )
-    def open(self, fates: list[str], cap: Decimal | None) -> None:
+    def open(self, fates: list[str], cap: Decimal | None, is_under_way: bool) -> None:
         people = list(self.people[: len(fates)])
         self.kind.fates = dict(zip(people, fates, strict=True))
         request = RunRequest(RunKind.SCREENING, TheseCandidates(people), "A run", cap_usd=cap)
         with self.database.act_as(self.actor) as tx:
             self.run_id = self.runs.open(tx, self.actor, request).run_id
         self.watch(cap)
+        if is_under_way:
+            self.take()
+            self.claim(PEOPLE, suspect=False)
+            if self.current and self.current.planned:
+                self.mark(PEOPLE)
 
     def watch(self, cap: Decimal | None) -> None:
         rows = self.superuser.execute(
@@ -412,17 +417,6 @@ class RunMachine(RuleBasedStateMachine):
             drive.purse.settle(RESERVED, charged(call, ruling))
             del drive.sent[call.intent_id]
             self.model.settle(self.item_of(call), outcome)
-
-    @precondition(lambda self: self.current and self.current.written)
-    @rule()
-    def write_again(self) -> None:
-        """The answer to a commit was lost, so its group is written once more; the model does not change."""
-        drive = self.current
-        assert drive is not None
-        settlements = [entry for entry in drive.written if isinstance(entry, Settlement)]
-        marks = [entry for entry in drive.written if isinstance(entry, Mark) and entry.intent_id in drive.sent]
-        if settlements or marks:
-            drive.journal.write([*settlements, *marks])
 
     @precondition(lambda self: self.current and not self.current.sent)
     @rule(ending=st.sampled_from([Ending.TOLD, Ending.DRAINED, Ending.FINISHED, Ending.PROVIDER]))
