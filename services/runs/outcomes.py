@@ -233,7 +233,8 @@ def with_remedy(error: ProviderError) -> str:
             minutes = max(1, round((error.retry_after or 0) / 60))
             remedy = (
                 f"It asks for a pause of {minutes} minutes. Resume the run after it. If this happens often, the"
-                f" operator of this installation can lower {setting}_REQUESTS_PER_MINUTE or have the account's limits raised."
+                f" operator of this installation can lower {setting}_REQUESTS_PER_MINUTE or have the account's limits"
+                " raised."
             )
         case _:
             remedy = (
