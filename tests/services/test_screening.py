@@ -364,6 +364,7 @@ def test_thin_profiles_are_counted_among_those_whom_the_price_is_for(
 
 
 def test_who_is_on_the_list_and_chosen_by_name_is_screened_once(office: Office, superuser: psycopg.Connection) -> None:
+    superuser.execute("UPDATE list_members SET position = position + 100")
     members = [row[0] for row in superuser.execute("SELECT candidate_id FROM list_members").fetchall()]
     order = office.order(candidate_ids=tuple(members))
     assert office.screening.quote(office.team.recruiter, order).to_screen == 3
