@@ -364,9 +364,17 @@ def test_thin_profiles_are_counted_among_those_whom_the_price_is_for(
 
 
 def test_who_is_on_the_list_and_chosen_by_name_is_screened_once(office: Office, superuser: psycopg.Connection) -> None:
-    superuser.execute("UPDATE list_members SET position = position + 100")
-    members = [row[0] for row in superuser.execute("SELECT candidate_id FROM list_members").fetchall()]
-    order = office.order(candidate_ids=tuple(members))
+    # From here on, places on a list and ids of people differ.
+    superuser.execute(
+        "INSERT INTO candidates (org_id, profile_url) VALUES (%s, 'https://www.linkedin.com/in/loose')",
+        [office.team.org_id],
+    )
+    list_id = office.make_list(office.team, 3)
+    members = [
+        row[0]
+        for row in superuser.execute("SELECT candidate_id FROM list_members WHERE list_id = %s", [list_id]).fetchall()
+    ]
+    order = office.order(list_id=list_id, candidate_ids=tuple(members))
     assert office.screening.quote(office.team.recruiter, order).to_screen == 3
     started = office.screening.start(office.team.recruiter, order)
     taken = superuser.execute("SELECT candidate_id FROM run_items WHERE run_id = %s", [started.run_id]).fetchall()
