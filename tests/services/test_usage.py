@@ -133,6 +133,16 @@ def test_what_perhaps_was_charged_is_apart_from_what_was(
     assert len(report.rows) == 1, "no row is split by how its calls ended"
 
 
+def test_a_charge_that_nobody_could_read_is_perhaps_as_much_as_it_can_have_been(
+    usage: Usage, team: Team, superuser: psycopg.Connection
+) -> None:
+    pay(superuser, team.recruiter, "0.10")
+    pay(superuser, team.recruiter, None, at_most="0.07")
+    totals = usage.report(team.manager, MARCH).totals
+    assert (totals.cost_usd, totals.perhaps_usd) == (Decimal("0.10"), Decimal("0.07"))
+    assert (totals.calls, totals.unknown, totals.unpriced) == (2, 0, 0)
+
+
 def test_calls_within_a_run_stand_apart_under_its_name(usage: Usage, team: Team, superuser: psycopg.Connection) -> None:
     run_id = open_run(superuser, team.recruiter)
     pay(superuser, team.recruiter, "0.10", run_id=run_id, operation="screen")

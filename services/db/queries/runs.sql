@@ -84,14 +84,15 @@ SELECT e.id AS event_id, e.event, e.detail, e.at, u.name AS user_name
  WHERE e.run_id = %(run_id)s ORDER BY e.id LIMIT %(limit)s
 
 -- name: receipt_of
--- What a run was charged and what calls of unknown outcome can have cost, by provider, operation, model and outcome.
+-- What a run was charged and what is uncertain can have cost, by provider, operation, model and outcome.
 SELECT l.provider, l.operation, l.model, l.status, count(*) AS calls, sum(l.fulfilled)::bigint AS fulfilled,
        sum(l.credits) AS credits, sum(l.tokens_in)::bigint AS tokens_in, sum(l.tokens_cached)::bigint AS tokens_cached,
        sum(l.tokens_out)::bigint AS tokens_out,
-       coalesce(sum(l.cost_usd) FILTER (WHERE l.status <> 'unknown'), 0) AS cost_usd,
+       coalesce(sum(l.cost_usd) FILTER (WHERE NOT l.is_uncertain), 0) AS cost_usd,
        coalesce(sum(round(coalesce((l.detail ->> 'at_most_usd')::numeric, l.cost_usd), 10))
-                FILTER (WHERE l.status = 'unknown'), 0) AS perhaps_usd
-  FROM ledger l WHERE l.run_id = %(run_id)s
+                FILTER (WHERE l.is_uncertain), 0) AS perhaps_usd
+  FROM (SELECT ledger.*, status = 'unknown' OR (cost_usd IS NULL AND detail ? 'at_most_usd') AS is_uncertain
+          FROM ledger WHERE run_id = %(run_id)s) l
  GROUP BY l.provider, l.operation, l.model, l.status ORDER BY l.provider, l.operation, l.model, l.status
 
 -- name: lock_run

@@ -1,8 +1,8 @@
 -- name: usage_sums
 -- Sums over the ledger within one question, for each combination of what `by` names (day, user, provider, run);
 -- with nothing named the one sum over all, and with it how many rows all four together make.
--- Days are those of the given time zone. What was charged, and what calls of unknown outcome can have cost at
--- most, are two sums that share nothing.
+-- Days are those of the given time zone. What was charged, and what is uncertain can have cost at most (calls of
+-- unknown outcome, charges that nobody could read), are two sums that share nothing.
 SELECT s.*, u.name AS user_name, r.kind AS run_kind, r.title AS run_title, r.items AS run_items, i.name AS list_name,
        r.retry_of IS NOT NULL AS is_retry
   FROM (SELECT CASE WHEN 'day' = ANY (%(by)s::text[]) THEN l.day END AS day,
@@ -12,15 +12,17 @@ SELECT s.*, u.name AS user_name, r.kind AS run_kind, r.title AS run_title, r.ite
                count(*) AS calls,
                count(*) FILTER (WHERE l.status = 'failed') AS failed,
                count(*) FILTER (WHERE l.status = 'unknown') AS unknown,
-               count(*) FILTER (WHERE l.cost_usd IS NULL AND l.status <> 'unknown') AS unpriced,
+               count(*) FILTER (WHERE l.cost_usd IS NULL AND NOT l.is_uncertain) AS unpriced,
                sum(l.credits) AS credits, sum(l.tokens_in)::bigint AS tokens_in,
                sum(l.tokens_cached)::bigint AS tokens_cached, sum(l.tokens_out)::bigint AS tokens_out,
-               coalesce(sum(l.cost_usd) FILTER (WHERE l.status <> 'unknown'), 0) AS cost_usd,
+               coalesce(sum(l.cost_usd) FILTER (WHERE NOT l.is_uncertain), 0) AS cost_usd,
                coalesce(sum(round(coalesce((l.detail ->> 'at_most_usd')::numeric, l.cost_usd), 10))
-                        FILTER (WHERE l.status = 'unknown'), 0) AS perhaps_usd,
+                        FILTER (WHERE l.is_uncertain), 0) AS perhaps_usd,
                count(DISTINCT (l.user_id, l.day, l.provider, l.run_id))
                    FILTER (WHERE cardinality(%(by)s::text[]) = 0) AS groups
-          FROM (SELECT ledger.*, (at AT TIME ZONE %(time_zone)s)::date AS day FROM ledger
+          FROM (SELECT ledger.*, (at AT TIME ZONE %(time_zone)s)::date AS day,
+                       status = 'unknown' OR (cost_usd IS NULL AND detail ? 'at_most_usd') AS is_uncertain
+                  FROM ledger
                  WHERE org_id = current_org()
                    AND at >= (%(first_day)s::date)::timestamp AT TIME ZONE %(time_zone)s
                    AND at < (%(last_day)s::date + 1)::timestamp AT TIME ZONE %(time_zone)s
