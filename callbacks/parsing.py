@@ -1,8 +1,10 @@
 """What a browser sent, read as what it should be: anything can arrive, and what is wrong gets words for a person."""
 
+from decimal import Decimal
 from uuid import UUID
 
-from services.errors import NotFound
+from services.domain.money import read_usd
+from services.errors import BadInput, NotFound
 
 LONGEST_NUMBER = 15
 
@@ -33,6 +35,14 @@ def parse_number(value: object, gone: str) -> int:
     if number is None:
         raise NotFound(gone)
     return number
+
+
+def parse_cap(text: object) -> Decimal | None:
+    """The most a run may cost in USD; None where nothing was typed. Raises BadInput."""
+    try:
+        return read_usd(text_of(text), most=1_000_000, places=6)
+    except ValueError:
+        raise BadInput("The cap is an amount in USD up to a million, like 2.50.", "cap") from None
 
 
 def texts_of(value: object) -> dict[str, str]:

@@ -9,7 +9,7 @@ from dash.exceptions import PreventUpdate
 
 from callbacks.background import drive_in_background
 from callbacks.notices import notify
-from callbacks.parsing import parse_id, texts_of, whole_number
+from callbacks.parsing import parse_cap, parse_id, texts_of, whole_number
 from callbacks.who import actor
 from pages import ids
 from pages.parts.run_panel import (
@@ -54,7 +54,7 @@ def watch(_tick: int | None, seen: str | None, state: str | None) -> tuple[Any, 
     return show_progress(run, may_steer(who, run)), stamp, new_state, run.state.is_final
 
 
-def act(_clicks: list[int | None]) -> tuple[Any, Any, Any, bool]:
+def act(_clicks: list[int | None], caps: list[str | None]) -> tuple[Any, Any, Any, bool]:
     """Do what a button of a panel says."""
     pressed = ctx.triggered_id
     if not isinstance(pressed, dict) or not ctx.triggered[0]["value"]:
@@ -66,7 +66,7 @@ def act(_clicks: list[int | None]) -> tuple[Any, Any, Any, bool]:
         case "pause":
             runs.pause(who, run_id)
         case "resume":
-            hand_over(runs.resume(who, run_id).drive_id)
+            hand_over(runs.resume(who, run_id, parse_cap(caps[0] if caps else None)).drive_id)
         case "retry":
             # One retry a run: pressing twice, or in two tabs, leads to the same new run.
             again = runs.retry_failed(who, run_id, uuid5(run_id, RETRY))
@@ -151,6 +151,7 @@ def register(app: Dash) -> None:
     app.callback(
         *panel_outputs(again=True),
         Input({"type": "run-act", "run": MATCH, "act": ALL}, "n_clicks"),
+        State({"type": "run-cap", "run": MATCH, "of": ALL}, "value"),
         prevent_initial_call=True,
     )(act)
     app.callback(

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -11,7 +10,7 @@ from dash.development.base_component import Component
 from dash.exceptions import PreventUpdate
 
 from callbacks.notices import notify
-from callbacks.parsing import parse_id, parse_number, whole_number
+from callbacks.parsing import parse_cap, parse_id, parse_number, whole_number
 from callbacks.runs import hand_over
 from callbacks.who import actor
 from pages import ids
@@ -42,10 +41,8 @@ from services.wiring import current
 FINAL_STATES = ("succeeded", "failed", "stopped")
 MOST_IDS = 500
 MOST_REMEMBERED = 100
-LARGEST_CAP = 1_000_000
 GONE = "This address names something that does not exist."
 OLD_FORM = "This form is from an earlier visit. Reload the page and start again."
-IMPOSSIBLE_CAP = "The cap is an amount in USD up to a million, like 2.50."
 
 View = dict[str, str]
 
@@ -291,21 +288,6 @@ def parse_most(text: str | None) -> int | None:
     if not most:
         raise BadInput("“At most” is a whole number of people from 1 on; leave it empty for all.", "most")
     return most
-
-
-def parse_cap(text: str | None) -> Decimal | None:
-    """The cap in USD; nothing means the organization's. Raises BadInput."""
-    typed = (text or "").strip().removeprefix("$")
-    if not typed:
-        return None
-    try:
-        cap = Decimal(typed)
-    except InvalidOperation:
-        raise BadInput(IMPOSSIBLE_CAP, "cap") from None
-    # A number such as 1e-9999 or 1e9999 is one, and no amount of money.
-    if not cap.is_finite() or not 0 <= cap <= LARGEST_CAP or cap != round(cap, 6):
-        raise BadInput(IMPOSSIBLE_CAP, "cap")
-    return cap
 
 
 def register(app: Dash) -> None:

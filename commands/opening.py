@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from uuid import UUID
 
 from services.domain.actors import Actor
+from services.domain.money import read_usd
 from services.errors import BadInput, NotFound
 from services.installation import Installation
 from services.settings import load_settings
@@ -64,3 +66,14 @@ def as_uuid(typed: str) -> UUID | None:
         return UUID(typed)
     except ValueError:
         return None
+
+
+def parse_cap(typed: str | None) -> Decimal | None:
+    """The most a run may cost in USD. Raises BadInput."""
+    try:
+        cap = read_usd(typed or "", most=1_000_000, places=6)
+    except ValueError:
+        cap = Decimal(0)
+    if cap == 0:
+        raise BadInput(f"“{(typed or '')[:20]}” is not an amount in USD. Write it like 12.50.")
+    return cap

@@ -3,7 +3,7 @@
 import click
 
 from commands.driving import accompany, providers, reply_about, run_facts, run_lines
-from commands.opening import installation, opened, parse_run_id
+from commands.opening import installation, opened, parse_cap, parse_run_id
 from commands.replies import Reply, replying
 from services.domain.actors import Actor
 from services.domain.runs import RunProgress
@@ -65,14 +65,15 @@ def cancel(run: str, email: str | None) -> Reply:
 
 @replying("resume")
 @click.argument("run")
+@click.option("--cap", "cap_typed", help="A higher cap in USD, for a run that reached its own.")
 @acting
 @waiting
-def resume(run: str, email: str | None, wait: bool) -> Reply:
+def resume(run: str, cap_typed: str | None, email: str | None, wait: bool) -> Reply:
     """Let a paused run go on."""
-    here = installation()
+    here, cap = installation(), parse_cap(cap_typed)
     with opened() as services, providers(here, wait):
         actor = chosen(services, run, email)
-        return accompany(services, here, actor, services.runs.resume(actor, parse_run_id(run)), wait, {})
+        return accompany(services, here, actor, services.runs.resume(actor, parse_run_id(run), cap), wait, {})
 
 
 @replying("retry-failed")

@@ -1,13 +1,10 @@
 """`screen`: a list against a position; the price is said before anything is sent."""
 
-from decimal import Decimal, InvalidOperation
-
 import click
 
 from commands.driving import accompany, providers
-from commands.opening import find_list, find_position, installation, opened
+from commands.opening import find_list, find_position, installation, opened, parse_cap
 from commands.replies import Reply, replying
-from services.errors import BadInput
 from services.screening import ScreeningOrder
 
 
@@ -46,15 +43,3 @@ def screen(
         click.echo(f"About ${estimate.cost:.2f} for {estimate.calls:,} calls.", err=True)
         started = services.screening.start(actor, order, started_by="command")
         return accompany(services, here, actor, started, wait, {"estimate": estimate.cost})
-
-
-def parse_cap(typed: str | None) -> Decimal | None:
-    if typed is None:
-        return None
-    try:
-        cap = Decimal(typed)
-    except InvalidOperation:
-        cap = Decimal("NaN")
-    if not cap.is_finite() or cap <= 0:
-        raise BadInput(f"“{typed[:20]}” is not an amount in USD. Write it like 12.50.")
-    return cap

@@ -264,6 +264,10 @@ def run_state(run_id: str) -> dict[str, str]:
     return {"type": "run-state", "run": run_id}
 
 
+def run_cap(run_id: str) -> dict[str, str]:
+    return {"type": "run-cap", "run": run_id, "of": "resume"}
+
+
 def run_act(run_id: str, act: str) -> dict[str, str]:
     """A button that makes a run "stop", "pause", "resume" or "retry"."""
     return {"type": "run-act", "run": run_id, "act": act}

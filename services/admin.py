@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 from zoneinfo import available_timezones
@@ -12,6 +12,7 @@ from services.db import accounts as rows
 from services.db.accounts import AuditEvent, Member
 from services.db.pool import Database, Tx
 from services.domain.actors import Actor, Role
+from services.domain.money import read_usd
 from services.errors import BadInput, Conflict, NotFound
 
 LINK_HOURS: Final[Mapping[LinkPurpose, int]] = {"invite": 7 * 24, "reset": 24}
@@ -177,15 +178,12 @@ def parse_settings(name: str, time_zone: str, run_cap_usd: str, override_reasons
 
 def parse_cap(text: str) -> Decimal | None:
     """A sum of money in USD, none if left empty. Raises BadInput."""
-    typed = text.strip().removeprefix("$").replace(",", "")
-    if not typed:
-        return None
     try:
-        cap = Decimal(typed)
-    except InvalidOperation as error:
-        raise BadInput("The cap must be an amount in USD, such as 25 or 12.50.", field="cap") from error
-    if not cap.is_finite() or not 0 < cap <= 100_000 or cap != cap.quantize(Decimal("0.01")):
-        raise BadInput("The cap must be between 0.01 and 100,000 USD.", field="cap")
+        cap = read_usd(text, most=100_000, places=2)
+    except ValueError as error:
+        raise BadInput("The cap must be between 0.01 and 100,000 USD, such as 25 or 12.50.", field="cap") from error
+    if cap == 0:
+        raise BadInput("A cap of 0 lets nothing run; leave it empty for none.", field="cap")
     return cap
 
 

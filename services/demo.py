@@ -11,13 +11,14 @@ import tempfile
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from services.db.positions import BriefText
 from services.domain.actors import Actor, Role
 from services.domain.identity import ProfileUrl, read_profile_url
-from services.errors import Conflict
+from services.errors import Busy, Conflict
 from services.providers import crustdata
 from services.settings import Settings
 from services.wiring import Services, build
@@ -41,6 +42,7 @@ LISTS = (
 )
 DUPLICATES = 0.03
 CALLS_AT_ONCE = 12
+MOST_TRIES = 6
 COLUMNS = ("linkedin_url", "first_name", "last_name", "title", "company", "location", "email")
 
 POSITIONS = (
@@ -129,7 +131,19 @@ def import_people(services: Services, actor: Actor, list_name: str, people: Sequ
             writer = csv.DictWriter(file, COLUMNS, extrasaction="ignore")
             writer.writeheader()
             writer.writerows(people)
-        services.imports.import_file(actor, path, list_name)
+        patiently(services, lambda: services.imports.import_file(actor, path, list_name))
+
+
+def patiently(services: Services, work: Callable[[], object]) -> None:
+    """Do what is all or nothing; a machine that is busy with other things while it starts is asked again."""
+    for tries in count(1):
+        try:
+            work()
+            return
+        except Busy:
+            if tries == MOST_TRIES:
+                raise
+            services.clock.sleep(tries)
 
 
 def enrich_people(services: Services, settings: Settings, actor: Actor, people: Sequence[dict[str, Any]]) -> None:
@@ -139,7 +153,8 @@ def enrich_people(services: Services, settings: Settings, actor: Actor, people: 
     client = crustdata.client(settings.provider_base_url("crustdata"), "demo")
 
     def enrich(urls: Sequence[str]) -> None:
-        services.enrichment.take_in(actor, urls, client.enrich(urls))
+        people = client.enrich(urls)
+        patiently(services, lambda: services.enrichment.take_in(actor, urls, people))
 
     with client.http, ThreadPoolExecutor(CALLS_AT_ONCE) as pool:
         list(pool.map(enrich, batches(addresses, crustdata.MOST_URLS_PER_ENRICH)))

@@ -128,7 +128,7 @@ def show_progress(run: RunProgress, may_steer: bool) -> Component:
                     chip(run.state, is_stalled=run.is_stalled),
                     dcc.Link(run.name, href=f"/runs/{run.run_id}", className="run-title"),
                     html.Span(f"by {run.user_name}", className="text-secondary"),
-                    html.Div(acts(run) if may_steer else [], className="run-acts"),
+                    html.Div([*new_cap(run), *acts(run)] if may_steer else [], className="run-acts"),
                 ],
                 className="run-head",
             ),
@@ -156,6 +156,22 @@ def acts(run: RunProgress) -> list[Component]:
         for act, is_possible in possible.items()
         if is_possible
     ]
+
+
+def new_cap(run: RunProgress) -> list[Component]:
+    """Where a run that reached its cap can be given a higher one."""
+    if not (run.can_resume and run.pause_reason == "budget"):
+        return []
+    spent = run.cost_usd + run.unknown_usd
+    box = dbc.Input(
+        id=ids.run_cap(str(run.run_id)),
+        size="sm",
+        placeholder=f"above {show_usd(spent)}",
+        class_name="run-cap",
+        inputmode="decimal",
+        **{"aria-label": "New cap in USD"},
+    )
+    return [html.Label(["New cap $", box], className="run-cap-label")]
 
 
 def act_words(act: str, run: RunProgress) -> str:

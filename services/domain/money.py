@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 from enum import StrEnum
 
 LEDGER_PLACES = Decimal("0.0000000001")
@@ -255,3 +255,20 @@ def places_of(amount: Decimal) -> int:
 def total(amounts: Iterable[Decimal]) -> Decimal:
     """The exact sum."""
     return sum(amounts, Decimal(0))
+
+
+def read_usd(text: str, most: int, places: int) -> Decimal | None:
+    """An amount of money that somebody typed, from 0 on; None where nothing was. Raises ValueError.
+
+    A number such as 1e-9999 is one, and no amount of money: neither is what has more than `places` decimals.
+    """
+    typed = text.strip().removeprefix("$").replace(",", "")
+    if not typed:
+        return None
+    try:
+        amount = Decimal(typed)
+    except InvalidOperation:
+        raise ValueError("not a number") from None
+    if not amount.is_finite() or not 0 <= amount <= most or amount != round(amount, places):
+        raise ValueError("not an amount of money")
+    return amount

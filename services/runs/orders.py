@@ -31,6 +31,7 @@ GONE = "This run does not exist any more."
 NOT_YOURS = "Only the person who started this run, a manager or an admin can do that."
 NOTHING_TO_DO = "There is nobody to work on. Choose at least one person."
 OVER_CAP = "The estimate of {estimate} passes the cap of {cap}. Raise the cap or choose fewer people."
+SPENT_CAP = "This run has reached its cap. Give a new cap above {cap}, or stop the run."
 
 
 @dataclass(frozen=True)
@@ -155,12 +156,14 @@ class Runs:
         """Put a paused run back into the queue, with a higher cap if one is given.
 
         While the last drive's calls are still coming back it runs on instead (docs/run-life.md, Ending early).
-        Raises NotFound, NotAllowed and Conflict.
+        Raises NotFound, NotAllowed and Conflict; OutOfBudget where the cap leaves nothing to spend.
         """
         with self.database.act_as(actor) as tx:
             run = own(tx, actor, run_id)
             if run.state != RunState.PAUSED:
                 raise Conflict("This run is not paused any more.")
+            if run.pause_reason == "budget":
+                refuse_spent_cap(find(tx, run_id), run.cap_usd if cap_usd is None else cap_usd)
             db.resume_run(tx, run_id, run.cap_usd if cap_usd is None else cap_usd)
             return StartedRun(run_id, db.insert_drive(tx, run_id, "page"), find(tx, run_id).items, is_new=False)
 
@@ -207,6 +210,13 @@ class Runs:
 def refuse_over_cap(estimate_usd: Decimal | None, cap_usd: Decimal | None) -> None:
     if estimate_usd is not None and cap_usd is not None and estimate_usd > cap_usd:
         raise OutOfBudget(OVER_CAP.format(estimate=show_exact_usd(estimate_usd), cap=show_exact_usd(cap_usd)))
+
+
+def refuse_spent_cap(run: RunProgress, cap_usd: Decimal | None) -> None:
+    """A run that rests at its cap goes on only with a higher one."""
+    spent = run.cost_usd + run.unknown_usd
+    if cap_usd is not None and (cap_usd <= spent or (run.cap_usd is not None and cap_usd <= run.cap_usd)):
+        raise OutOfBudget(SPENT_CAP.format(cap=show_exact_usd(max(spent, run.cap_usd or Decimal(0)))))
 
 
 def new_run(actor: Actor, request: RunRequest, retry_of: UUID | None) -> NewRun:

@@ -110,10 +110,11 @@ def rule_withdrawn(prepared: Prepared, intent_id: UUID) -> Ruling:
 
 
 def rule_too_large(prepared: Prepared, intent_id: UUID) -> Ruling:
-    """A call that alone passes a limit of its provider."""
+    """A call that alone passes a limit of its provider; what is at hand without it is kept."""
     call = still_waiting(prepared, intent_id, "withdrawn")
     reason = "This request is larger than the provider's limit allows in a whole minute."
-    return Ruling(replace(call, item_state=ItemState.REFUSED, reason_code="too_large", reason=reason))
+    refusal = Ruling(replace(call, item_state=ItemState.REFUSED, reason_code="too_large", reason=reason))
+    return or_otherwise(prepared, Charge("free"), refusal)
 
 
 def still_waiting(prepared: Prepared, intent_id: UUID, intent_state: str) -> SettledCall:

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -18,6 +18,7 @@ from services.db.pool import Database
 from services.domain.actors import Actor
 from services.domain.runs import ItemState, RunProgress, RunState, StartedRun
 from services.runs.driver import Driver, DriveSettings
+from services.runs.gate import CallTooLarge
 from services.runs.journal import Journal
 from services.runs.orders import Runs
 from services.runs.outcomes import RetryPolicy, Ruling
@@ -29,6 +30,7 @@ from tests.faults.rig import (
     RESULTS,
     Behaviour,
     OpenGate,
+    OpenPermit,
     Shop,
     Shopping,
     expire_lease,
@@ -144,6 +146,23 @@ def test_a_second_call_that_fails_leaves_the_first_result(bench: Bench) -> None:
     bench.shop.choose = lambda number, _item: Behaviour(status=200 if number < 3 else 400)
     assert bench.drive(run.drive_id, two_calls=True) is RunState.SUCCEEDED
     assert bench.progress(run).done == 3
+    assert bench.complaints(run) == ()
+
+
+class NarrowGate(OpenGate):
+    """Lets the first call through; every later one is larger than any limit."""
+
+    async def permit(self, provider: str, org_id: UUID, user_id: UUID, costs: Mapping[str, int]) -> OpenPermit:
+        if self.pauses:
+            raise CallTooLarge("Too large.")
+        self.pauses.append(None)
+        return OpenPermit()
+
+
+def test_a_second_call_that_can_never_be_sent_leaves_the_first_result(bench: Bench) -> None:
+    run = bench.order(1)
+    assert bench.drive(run.drive_id, gate=NarrowGate(), two_calls=True) is RunState.SUCCEEDED
+    assert (bench.progress(run).done, bench.progress(run).cost_usd) == (1, PRICE)
     assert bench.complaints(run) == ()
 
 

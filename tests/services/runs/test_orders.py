@@ -172,6 +172,21 @@ def test_a_retry_is_priced_by_its_share_and_held_to_the_cap(runs: Runs, superuse
     assert (again.estimate_usd, again.estimate_calls) == (Decimal("0.20"), 4)
 
 
+def test_a_run_that_reached_its_cap_goes_on_with_a_higher_one_only(
+    runs: Runs, superuser: Superuser, team: Team
+) -> None:
+    run = start(runs, team.recruiter, make_candidates(superuser, team.org_id, 4))
+    superuser.execute(
+        "UPDATE runs SET state = 'paused', pause_reason = 'budget', cap_usd = 0.10, cost_usd = 0.08, unknown_usd = 0.03"
+    )
+    for cap in (None, Decimal("0.10"), Decimal("0.11")):
+        with pytest.raises(OutOfBudget, match=r"above \$0\.11"):
+            runs.resume(team.recruiter, run.run_id, cap)
+    runs.resume(team.recruiter, run.run_id, Decimal("0.20"))
+    progress = runs.progress(team.recruiter, run.run_id)
+    assert (progress.state, progress.cap_usd) == (RunState.QUEUED, Decimal("0.20"))
+
+
 def test_items_come_in_pages_and_by_state(runs: Runs, superuser: Superuser, team: Team) -> None:
     run = start(runs, team.recruiter, make_candidates(superuser, team.org_id, 60))
     first = runs.items(team.recruiter, run.run_id)
