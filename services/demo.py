@@ -11,7 +11,6 @@ import tempfile
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -136,14 +135,13 @@ def import_people(services: Services, actor: Actor, list_name: str, people: Sequ
 
 def patiently(services: Services, work: Callable[[], object]) -> None:
     """Do what is all or nothing; a machine that is busy with other things while it starts is asked again."""
-    for tries in count(1):
+    for tries in range(1, MOST_TRIES):
         try:
             work()
             return
         except Busy:
-            if tries == MOST_TRIES:
-                raise
             services.clock.sleep(tries)
+    work()
 
 
 def enrich_people(services: Services, settings: Settings, actor: Actor, people: Sequence[dict[str, Any]]) -> None:
