@@ -5,6 +5,7 @@
   const BOXES = ["title", "role", "must", "nice", "exclude"].map((name) => `position-${name}`);
   // Archiving goes to another page as well.
   const LEAVES = "a[href], #position-archive, #position-restore";
+  const SAVES = "#position-save, #position-approve";
 
   let saved = null; // the texts as the server has them; null when there is nothing to lose
   let sent = null; // the texts that went to the server when a save button was pressed
@@ -32,6 +33,14 @@
     document.getElementById("position-leave").showModal();
   }
 
+  /* Dash waits for a pause in the typing; a press on Save means what stands in the boxes now. */
+  function sendWhatIsTyped() {
+    for (const id of BOXES) {
+      const box = document.getElementById(id);
+      if (box) window.dash_clientside.set_props(id, { value: box.value });
+    }
+  }
+
   function leaves(event) {
     const target = event.target.closest(LEAVES);
     if (!target || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return null;
@@ -47,6 +56,10 @@
         saved = null;
         document.getElementById("position-leave").close();
         goOn();
+        return;
+      }
+      if (event.target.closest(SAVES)) {
+        sendWhatIsTyped();
         return;
       }
       const target = leaves(event);
@@ -77,7 +90,6 @@
 
   window.dash_clientside = window.dash_clientside || {};
   window.dash_clientside.unsaved = {
-    /* Dash waits for a pause in the typing: what it sends may be older than what the boxes show. */
     noteSent(_save, _approve, ...texts) {
       sent = texts.map(plain);
       return "";

@@ -121,6 +121,19 @@ def test_who_saved_leaves_without_a_question(ana: Walker) -> None:
     assert asked == []
 
 
+def test_a_save_keeps_the_very_last_key(ana: Walker) -> None:
+    """Pressed while Dash still waits for a pause in the typing."""
+    page, title = ana.page, f"Archivist {uuid4().hex[:4]}"
+    ana.sign_in(ANA, path="/positions/new")
+    page.get_by_label("Title").fill(title)
+    page.get_by_label("Must-haves").press_sequentially("Reads old hands", delay=0)
+    page.evaluate("document.getElementById('position-save').click()")
+    ana.notice("Draft saved")
+    page.wait_for_url(re.compile("/positions/[0-9a-f-]{36}"))
+    page.reload()
+    expect(page.get_by_label("Must-haves")).to_have_value("Reads old hands")
+
+
 def test_pages_stand_still_while_they_load(ana: Walker) -> None:
     ana.sign_in(ANA)
     results = screens_some(ana, 8)
