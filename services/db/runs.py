@@ -380,6 +380,12 @@ def admit_drive(tx: Tx, drive_id: UUID, most: int, most_per_user: int) -> bool:
     return bool(row and row[0])
 
 
+def note_dead_drive(tx: Tx, drive_id: UUID) -> bool:
+    """End the lease of a drive whose process is known to be dead; False if it had let go, or never was the driver."""
+    row = tx.execute(Q["note_dead_drive"], {"drive_id": drive_id}).fetchone()
+    return bool(row and row[0])
+
+
 def next_drives(tx: Tx, most: int, most_per_user: int, most_starts: int) -> list[UUID]:
     values = {"most": most, "most_per_user": most_per_user, "most_starts": most_starts}
     return [row[0] for row in tx.execute(Q["next_drives"], values).fetchall()]

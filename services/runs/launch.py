@@ -16,6 +16,7 @@ import structlog
 
 from services.db import runs
 from services.db.pool import Database
+from services.errors import Busy
 
 ROOT = Path(__file__).resolve().parents[2]
 LARGEST_LOG_BYTES = 20_000_000
@@ -42,7 +43,7 @@ class Launcher:
         return is_admitted
 
     def start_process(self, drive_id: UUID) -> None:
-        """Start the process of an admitted drive and reap it when it ends, should we live so long."""
+        """Start the process of an admitted drive and see it to its end, should we live so long."""
         self.log_path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         rotate(self.log_path)
         with self.log_path.open("ab") as output:
@@ -55,7 +56,24 @@ class Launcher:
                 start_new_session=True,
             )
         log.info("run.process.started", drive_id=str(drive_id), process=process.pid)
-        threading.Thread(target=process.wait, name=f"reaper-{process.pid}", daemon=True).start()
+        see = threading.Thread(target=self.see_to_its_end, args=(process, drive_id), daemon=True)
+        see.name = f"reaper-{process.pid}"
+        see.start()
+
+    def see_to_its_end(self, process: "subprocess.Popen[bytes]", drive_id: UUID) -> None:
+        """Reap the process; the run of one that was killed is freed at once, without waiting for its lease to pass.
+
+        Of one that failed by itself it is not: the next would fail as well, and the lease is the pause between them.
+        """
+        ended_with = process.wait()
+        if ended_with >= 0:
+            return
+        log.warning("run.process.killed", drive_id=str(drive_id), process=process.pid, signal=-ended_with)
+        try:
+            with self.database.as_engine() as tx:
+                runs.note_dead_drive(tx, drive_id)
+        except Busy as error:
+            log.warning("run.process.death.untold", drive_id=str(drive_id), reason=error.message)
 
 
 def rotate(path: Path) -> None:

@@ -112,6 +112,7 @@ class Property:
             "screening": self.screening_id,
             "target": "profile_url",
             "act": "stop",
+            "of": "resume",
             "verdict": "GO",
             "number": 1,
             "make": "inactive",

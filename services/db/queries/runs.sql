@@ -254,6 +254,10 @@ UPDATE drives d SET ended_at = clock_timestamp(), outcome = %(outcome)s FROM rel
 -- Whether a process may start for this drive now.
 SELECT admit_drive(%(drive_id)s, %(most)s, %(most_per_user)s)
 
+-- name: note_dead_drive
+-- The process of a drive has died: its lease ends now, if it still holds one.
+SELECT note_dead_drive(%(drive_id)s)
+
 -- name: next_drives
 -- The drives for which a process is to start now.
 SELECT drive FROM next_drives(%(most)s, %(most_per_user)s, %(most_starts)s) AS drive
