@@ -14,13 +14,14 @@ import psycopg
 
 from bench.people import BenchPeople, open_people
 from callbacks import candidates as callback
+from pages.parts.candidate_table import BLOCK
 from services.candidates import Candidates
 from services.clock import SystemClock
 from services.domain.actors import Actor
 from services.domain.candidate_view import Filters, View, show_view
 from services.settings import load_settings
 
-ROUNDS = 30
+ROUNDS = 100
 RATIO, MOST_MS = 3.0, 100.0
 COLUMNS = (
     "c.id, c.full_name, c.title, c.company, c.location, c.role_start, c.industry_months, c.email <> '',"
@@ -133,11 +134,11 @@ def measure(question: Question, people: BenchPeople, bare: psycopg.Connection[tu
     """Ours and bare in turn, so that a busy moment meets both; the first round of each warms up."""
     who = people.small if question.small else people.large
     services = BenchServices(Candidates(people.database(), SystemClock()), SystemClock())
-    request = {"startRow": question.first, "endRow": question.first + 100, "sortModel": []}
+    request = {"startRow": question.first, "endRow": question.first + BLOCK, "sortModel": []}
     text = show_view(question.view)
     where = question.where.replace("%(number)s", str(org_number(bare, who)))
     query = f"SELECT {COLUMNS} FROM candidates c WHERE c.org_id = %(org)s AND {where}"
-    query += f" ORDER BY {question.order} LIMIT 100"
+    query += f" ORDER BY {question.order} LIMIT {BLOCK}"
     parameters = {"org": who.org_id, **row_before(bare, who, question.first)}
     ours, by_hand = [], []
     with patch.object(callback, "actor", lambda: who), patch.object(callback, "current", lambda: services):
@@ -179,7 +180,7 @@ def first_jump(people: BenchPeople, bare: psycopg.Connection[tuple[object, ...]]
     """How long the first block far down takes, when no anchor leads there."""
     bare.execute("TRUNCATE searches CASCADE")
     candidates = Candidates(people.database(), SystemClock())
-    taken = milliseconds(lambda: candidates.block(people.large, View(), 900_000, 900_100))
+    taken = milliseconds(lambda: candidates.block(people.large, View(), 900_000, 900_000 + BLOCK))
     candidates.database.close()
     return taken
 
@@ -187,7 +188,7 @@ def first_jump(people: BenchPeople, bare: psycopg.Connection[tuple[object, ...]]
 def cpu_of_a_block(people: BenchPeople) -> float:
     """Milliseconds of this process's own CPU for one block, rows built."""
     services = BenchServices(Candidates(people.database(), SystemClock()), SystemClock())
-    request = {"startRow": 0, "endRow": 100, "sortModel": []}
+    request = {"startRow": 0, "endRow": BLOCK, "sortModel": []}
     with patch.object(callback, "actor", lambda: people.large), patch.object(callback, "current", lambda: services):
         callback.show_block(request, "")
         started = time.process_time()

@@ -1,5 +1,6 @@
 """The table of candidates: its columns, one row of it, and the words around it."""
 
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -12,7 +13,7 @@ from pages.parts.shell import empty_state
 from services.domain.candidate_view import SortName, View, show_view
 from services.domain.dates import Month, months_between, show_months
 
-BLOCK = 100
+BLOCK = 200
 ANY = "any"  # a select shows nothing at all for an empty value
 # Column of the grid -> sort of the view.
 SORTED_COLUMNS: dict[str, SortName] = {
@@ -96,22 +97,22 @@ def column(name: str, label: str, more: dict[str, Any], view: View) -> dict[str,
     return definition
 
 
-def candidate_row(found: Any, as_of: Month) -> dict[str, str]:
-    """One row of the grid, as text; unknown is blank."""
-    in_role = found.role_start
+def candidate_row(found: Sequence[Any], as_of: Month) -> dict[str, str]:
+    """One row of the grid from a CandidateListing, as text; unknown is blank."""
+    person, name, title, company, location, in_role, months, has_email, enrichment, source, added, updated = found
     return {
-        "id": str(found.id),
-        "name": found.full_name,
-        "title": found.title,
-        "company": found.company,
-        "location": found.location,
-        "in_role": show_months(months_between(in_role, as_of)) if in_role is not None else "",
-        "experience": show_months(found.industry_months) if found.industry_months is not None else "",
-        "email": "✓" if found.has_email else "",
-        "enrichment": "" if found.enrichment == "none" else ENRICHMENT_WORDS[found.enrichment],
-        "source": found.source,
-        "added": found.created_at.date().isoformat(),
-        "updated": found.updated_at.date().isoformat(),
+        "id": str(person),
+        "name": name,
+        "title": title,
+        "company": company,
+        "location": location,
+        "in_role": "" if in_role is None else show_months(months_between(in_role, as_of)),
+        "experience": "" if months is None else show_months(months),
+        "email": "✓" if has_email else "",
+        "enrichment": "" if enrichment == "none" else ENRICHMENT_WORDS[enrichment],
+        "source": source,
+        "added": added,
+        "updated": updated,
     }
 
 

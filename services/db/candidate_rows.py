@@ -61,13 +61,13 @@ def candidate_row(profile: Profile, org_number: int, as_of: Month, *, with_words
     title, company = current_title_and_company(profile, as_of)
     role_start, company_start, industry = _facts(profile, company, as_of)
     return CandidateRow(
-        full_name=profile.full_name,
+        full_name=one_line(profile.full_name),
         first_name=profile.first_name,
         last_name=profile.last_name,
         headline=profile.headline,
-        title=title,
-        company=company,
-        location=profile.location,
+        title=one_line(title),
+        company=one_line(company),
+        location=one_line(profile.location),
         school=profile.schools[0].name if profile.schools else "",
         name_key=fold(profile.full_name)[:LONGEST_KEY],
         title_key=fold(title)[:LONGEST_KEY],
@@ -80,6 +80,11 @@ def candidate_row(profile: Profile, org_number: int, as_of: Month, *, with_words
         profile=text,
         snapshot_hash=hashlib.sha256(text.encode()).digest(),
     )
+
+
+def one_line(text: str) -> str:
+    """Without line breaks and separator signs, which no listing can show."""
+    return " ".join(text.split())
 
 
 def current_title_and_company(profile: Profile, as_of: Month) -> tuple[str, str]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import psycopg
@@ -18,13 +18,18 @@ from services.errors import Conflict
 Q = queries("candidates")
 
 Filters = dict[str, object]
+# What stands between the parts of `listing()`; the table takes no text that holds it.
+BETWEEN_PARTS = "\x1f"
+LISTING_PARTS = 12
 # One statement and its parameters in, its rows out: within a transaction, or as one (Database.ask).
 Ask = Callable[[sql.SQL, Mapping[str, object]], list[TupleRow]]
 
 
-@dataclass(frozen=True, slots=True)
-class CandidateListing:
-    """One row of the grid; `role_start` is year*12+month."""
+class CandidateListing(NamedTuple):
+    """One row of the grid; `role_start` is year*12+month, days are UTC's, as YYYY-MM-DD.
+
+    A tuple with days as text, because a hundred are made for each block and nothing is computed from them.
+    """
 
     id: int
     full_name: str
@@ -36,8 +41,8 @@ class CandidateListing:
     has_email: bool
     enrichment: str
     source: str
-    created_at: datetime
-    updated_at: datetime
+    added_on: str
+    updated_on: str
 
 
 @dataclass(frozen=True)
@@ -136,13 +141,27 @@ def search_candidates(ask: Ask, filters: Filters, sort: str, descending: bool, f
     """The `size` people from place `first` (from 0) on, and the total."""
     parameters = {"filters": Jsonb(filters), "sort": sort, "descending": descending, "first": first, "size": size}
     people, total, is_exact = ask(Q["search_candidates"], parameters)[0]
-    return FoundBlock([read_listing(person) for person in people], total, is_exact)
+    parts = iter(people.split(BETWEEN_PARTS) if people else ())
+    return FoundBlock([read_listing(person) for person in zip(*[parts] * LISTING_PARTS, strict=True)], total, is_exact)
 
 
-def read_listing(person: list[Any]) -> CandidateListing:
-    """One element of `listing()` (migration 0010): the columns in order, times as ISO text."""
-    person[-2:] = map(datetime.fromisoformat, person[-2:])
-    return CandidateListing(*person)
+def read_listing(parts: tuple[str, ...]) -> CandidateListing:
+    """One person from the parts of `listing()` (migration 0010)."""
+    person, name, title, company, location, role_start, months, has_email, enrichment, source, added, updated = parts
+    return CandidateListing(
+        int(person),
+        name,
+        title,
+        company,
+        location,
+        int(role_start) if role_start else None,
+        int(months) if months else None,
+        has_email == "true",
+        enrichment,
+        source,
+        added,
+        updated,
+    )
 
 
 def count_candidates(tx: Tx, filters: Filters, most: int) -> Count:

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from uuid import UUID
 
 import psycopg
@@ -69,21 +70,18 @@ class Database:
         connection that a restart left dead is replaced and asked again. Raises Busy as `transaction` does.
         """
         pool = self.pool()
-        words = self.opening_words(APP_ROLE, actor.org_id, actor.user_id)
+        scope = asking_words(APP_ROLE, actor.org_id, actor.user_id, int(self.statement_seconds * 1000))
+        message = sql.SQL("{}; {}").format(scope, statement)
         for _ in range(self.max_connections + 2):
             with self.borrowed(pool) as connection:
                 cursor = psycopg.ClientCursor(connection)
                 try:
-                    cursor.execute(sql.SQL("{}; {}; COMMIT").format(words, statement), parameters)
+                    cursor.execute(message, parameters)
                     return answer_of(cursor)
                 except (errors.QueryCanceled, errors.LockNotAvailable) as error:
-                    roll_back(connection)
                     raise Busy(OVERLOADED) from error
                 except psycopg.OperationalError:
                     connection.close()
-                except BaseException:
-                    roll_back(connection)
-                    raise
         raise Busy(RECONNECTING)
 
     @contextmanager
@@ -122,21 +120,11 @@ class Database:
         finally:
             pool.putconn(connection)
 
-    def opening_words(self, role: str, org_id: UUID | None, user_id: UUID | None) -> sql.Composed:
+    def opening_words(self, role: str, org_id: UUID | None, user_id: UUID | None) -> sql.SQL:
         """The first message of a transaction; one round trip, all of it undone at its end."""
-        return sql.SQL(
-            "BEGIN; SET LOCAL ROLE {role}; SET LOCAL statement_timeout = {statement};"
-            " SET LOCAL lock_timeout = {lock}; SET LOCAL idle_in_transaction_session_timeout = '60s';"
-            " SET LOCAL app.org_id = {org}; SET LOCAL app.user_id = {user}"
-        ).format(
-            role=sql.Identifier(role),
-            statement=sql.Literal(f"{int(self.statement_seconds * 1000)}ms"),
-            lock=sql.Literal(f"{int(self.lock_seconds * 1000)}ms"),
-            org=sql.Literal(str(org_id) if org_id else ""),
-            user=sql.Literal(str(user_id) if user_id else ""),
-        )
+        return opening_words(role, org_id, user_id, int(self.statement_seconds * 1000), int(self.lock_seconds * 1000))
 
-    def begin(self, pool: ConnectionPool[Tx], words: sql.Composed) -> Tx:
+    def begin(self, pool: ConnectionPool[Tx], words: sql.SQL) -> Tx:
         """Borrow a connection on which BEGIN worked, throwing away those that a restart left dead."""
         for _ in range(self.max_connections + 2):
             try:
@@ -182,6 +170,33 @@ class Database:
         pool = self.pools.pop(os.getpid(), None)
         if pool is not None:
             pool.close()
+
+
+@lru_cache(maxsize=1024)
+def opening_words(role: str, org_id: UUID | None, user_id: UUID | None, statement_ms: int, lock_ms: int) -> sql.SQL:
+    """The words that open a transaction for somebody: the same each time, so that they are put together once."""
+    scope = asking_words(role, org_id, user_id, statement_ms).as_string()
+    patience = f"SET LOCAL lock_timeout = '{lock_ms}ms'; SET LOCAL idle_in_transaction_session_timeout = '60s'"
+    return sql.SQL(f"BEGIN; {scope}; {patience}")
+
+
+@lru_cache(maxsize=1024)
+def asking_words(role: str, org_id: UUID | None, user_id: UUID | None, statement_ms: int) -> sql.SQL:
+    """Who asks, and for how long: alone in front of a statement they make one transaction of it, without BEGIN.
+
+    PostgreSQL takes all statements of one simple message as a transaction ("Multiple Statements in a Simple Query").
+    """
+    words = sql.SQL(
+        "SET LOCAL ROLE {role}; SET LOCAL statement_timeout = {statement};"
+        " SET LOCAL app.org_id = {org}; SET LOCAL app.user_id = {user}"
+    ).format(
+        role=sql.Identifier(role),
+        statement=sql.Literal(f"{statement_ms}ms"),
+        org=sql.Literal(str(org_id) if org_id else ""),
+        user=sql.Literal(str(user_id) if user_id else ""),
+    )
+    # Put together once for each person; only a role, a number and ids went in.
+    return sql.SQL(words.as_string())
 
 
 def answer_of(cursor: psycopg.ClientCursor[TupleRow]) -> list[TupleRow]:

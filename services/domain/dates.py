@@ -84,6 +84,7 @@ def months_between(start: Month, end: Month) -> int:
     return max(0, end - start)
 
 
+@lru_cache(maxsize=2048)
 def show_months(months: int) -> str:
     """A duration for people: '2y 3m', '6y 0m', '7m', '0m'."""
     years, rest = divmod(months, 12)

@@ -1,5 +1,5 @@
 -- name: search_candidates
--- One block of the grid in order, as JSON, and the total.
+-- One block of the grid in order, all parts of all people in one text, and the total.
 SELECT people, total, total_is_exact
   FROM search_candidates(%(filters)s, %(sort)s, %(descending)s, %(first)s, %(size)s)
 

@@ -2,6 +2,8 @@
 
 import json
 
+import psycopg
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -76,5 +78,20 @@ def test_words_and_profile_are_taken_by_postgres_whatever_they_hold(tx: Tx) -> N
         "SELECT %s::tsvector @@ '''org:7'' & ''c++'' & !''org:70'''::tsquery, %s::jsonb ->> 'full_name'",
         [row.words, row.profile],
     ).fetchone()
-    assert found == (True, row.full_name)
-    assert row.full_name == "Mira  'O\\ban' 🦊"
+    assert found == (True, "Mira  'O\\ban' 🦊")
+    assert row.full_name == "Mira 'O\\ban' 🦊"
+
+
+@given(st.builds(Profile, full_name=TEXT, title=TEXT, company=TEXT, location=TEXT, headline=TEXT))
+def test_what_a_listing_shows_is_one_line_without_separators(profile: Profile) -> None:
+    row = candidate_row(profile, 1, AS_OF)
+    for text in (row.full_name, row.title, row.company, row.location):
+        assert not {*"\x1c\x1d\x1e\x1f\n\r\t"} & {*text}
+
+
+def test_the_table_refuses_a_separator_in_what_a_listing_shows(tx: Tx) -> None:
+    with pytest.raises(psycopg.errors.CheckViolation, match="no_separator"):
+        tx.execute(
+            "INSERT INTO candidates (org_id, profile_url, title) SELECT id, 'https://x.example/1', E'a\\x1fb'"
+            " FROM organizations LIMIT 1"
+        )
