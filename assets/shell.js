@@ -141,6 +141,19 @@
     }
   });
 
+  // Dash waits for a pause in the typing. A press on a button that sends a form means what stands in its boxes now.
+  document.addEventListener(
+    "click",
+    (event) => {
+      const sender = event.target.closest("[data-sends]");
+      for (const id of sender ? sender.dataset.sends.split(" ") : []) {
+        const box = document.getElementById(id);
+        if (box) window.dash_clientside.set_props(id, { value: box.value });
+      }
+    },
+    { capture: true },
+  );
+
   document.addEventListener("click", (event) => {
     const opener = event.target.closest("[data-opens]");
     if (opener) {

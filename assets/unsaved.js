@@ -5,7 +5,6 @@
   const BOXES = ["title", "role", "must", "nice", "exclude"].map((name) => `position-${name}`);
   // Archiving goes to another page as well.
   const LEAVES = "a[href], #position-archive, #position-restore";
-  const SAVES = "#position-save, #position-approve";
 
   let saved = null; // the texts as the server has them; null when there is nothing to lose
   let sent = null; // the texts that went to the server when a save button was pressed
@@ -33,14 +32,6 @@
     document.getElementById("position-leave").showModal();
   }
 
-  /* Dash waits for a pause in the typing; a press on Save means what stands in the boxes now. */
-  function sendWhatIsTyped() {
-    for (const id of BOXES) {
-      const box = document.getElementById(id);
-      if (box) window.dash_clientside.set_props(id, { value: box.value });
-    }
-  }
-
   function leaves(event) {
     const target = event.target.closest(LEAVES);
     if (!target || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return null;
@@ -56,10 +47,6 @@
         saved = null;
         document.getElementById("position-leave").close();
         goOn();
-        return;
-      }
-      if (event.target.closest(SAVES)) {
-        sendWhatIsTyped();
         return;
       }
       const target = leaves(event);

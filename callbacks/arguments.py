@@ -24,20 +24,20 @@ class Malformed(BadInput):
     """A value that no page of ours sends: answered 400 and not with a notice."""
 
 
-def as_declared(callback: Callable[P, R]) -> Callable[P, R]:
-    """The callback, which now raises Malformed for an argument that its annotations do not allow.
+def as_declared(function: Callable[P, R]) -> Callable[P, R]:
+    """The function of a callback, which now raises Malformed for an argument that its annotations do not allow.
 
     Text that PostgreSQL cannot hold, a NUL or half of a surrogate pair, can be pasted: that is BadInput.
     """
-    signature, adapters = inspect.signature(callback), adapters_of(callback)
+    signature, adapters = inspect.signature(function), adapters_of(function)
 
-    @functools.wraps(callback)
+    @functools.wraps(function)
     def checked(*args: P.args, **kwargs: P.kwargs) -> R:
         for name, value in signature.bind(*args, **kwargs).arguments.items():
-            check(callback, name, value, adapters.get(name))
+            check(function, name, value, adapters.get(name))
             if not is_storable(value):
                 raise BadInput("This text holds a character that cannot be stored. Please type it anew.")
-        return callback(*args, **kwargs)
+        return function(*args, **kwargs)
 
     return checked
 

@@ -15,6 +15,7 @@ from pages.parts.import_parts import (
     REJECTS_A_PAGE,
     column_form,
     column_samples,
+    counted,
     limit_hint,
     missing_import,
     not_waiting,
@@ -73,7 +74,7 @@ def start_import(clicks: int | None, wanted: dict[str, str], list_name: str | No
         target: parse_column(column, len(mapping.headers)) for target, column in zip(targets, columns, strict=True)
     }
     result = imports.run(who, import_id, list_name or "", chosen_mapping(mapping, chosen))
-    notify(f"{result.rows:,} rows read: {result.added:,} people added, {result.updated:,} updated.")
+    notify(f"{counted(result.rows, 'row')} read: {result.added:,} added, {result.updated:,} updated.")
     return {**wanted, "changed": str(uuid4())}
 
 

@@ -116,7 +116,7 @@ def details(who: Actor, run: RunProgress, asked: Query) -> tuple[Component, Comp
 
 def stamp_of(run: RunProgress) -> str:
     """Everything of a run that a panel shows and that changes."""
-    shown = (run.state, run.settled, run.done, run.cost_usd, run.unknown_usd, run.message, run.is_stalled)
+    shown = (run.state, run.settled, run.done, run.cost_usd, run.unknown_usd, run.message, run.is_interrupted)
     return repr((*shown, run.queue_place, round(run.per_minute)))
 
 

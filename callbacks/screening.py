@@ -1,6 +1,5 @@
 """Screening: the price before the start, the run, the results while they come, and what people decide."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
@@ -33,7 +32,7 @@ from pages.parts.screening_parts import (
     verdict_card,
 )
 from services.domain.screenings import PositionRun
-from services.errors import AppError, BadInput
+from services.errors import AppError, BadInput, Conflict
 from services.lists import GONE as NO_LIST
 from services.screening import NO_POSITION, ScreeningOrder
 from services.wiring import current
@@ -95,20 +94,36 @@ def change_view(position: str, list_id: str, view: View) -> Any:
 
 def show_quote(
     which: str, most: str | None, extras: bool, cap: str | None, _seen: str | None, view: View
-) -> tuple[Any, bool]:
-    """The price of the order as it stands, and whether it cannot be started."""
+) -> tuple[Any, bool, str]:
+    """The price of the order as it stands, whether it cannot be started, and for what form the price is."""
+    form = form_text(which, most, extras, cap)
     try:
         quote = current().screening.quote(actor(), parse_order(view, which, most, extras, cap))
     except AppError as error:
-        return problem(error.message), True
-    return quote_words(quote), quote.to_screen == 0
+        return problem(error.message), True, form
+    return quote_words(quote), quote.to_screen == 0, form
+
+
+def form_text(which: str, most: str | None, extras: bool, cap: str | None) -> str:
+    """The order form as one text, to tell whether it has changed."""
+    return repr((which, (most or "").strip(), bool(extras), (cap or "").strip()))
 
 
 def start_screening(
-    clicks: int | None, form: str | None, which: str, most: str | None, extras: bool, cap: str | None, view: View
+    clicks: int | None,
+    form: str | None,
+    quoted: str | None,
+    which: str,
+    most: str | None,
+    extras: bool,
+    cap: str | None,
+    view: View,
 ) -> tuple[Any, Any]:
+    """Start what the price was shown for: a form that changed since is priced first."""
     if not clicks:
         raise PreventUpdate
+    if quoted != form_text(which, most, extras, cap):
+        raise Conflict("The form has just changed. Look at the new price, then press Start again.")
     order = parse_order(view, which, most, extras, cap)
     started = current().screening.start(actor(), order, parse_id(form, OLD_FORM))
     hand_over(started.drive_id)
@@ -166,13 +181,6 @@ def runs_in_view(scope: Scope | None) -> list[PositionRun]:
     return current().screening.runs_of(actor(), scope.position_id) if scope else []
 
 
-def open_row(clicks: Sequence[int | None]) -> dict[str, str]:
-    """The person whose row was chosen."""
-    if not any(clicks) or not ctx.triggered_id:
-        raise PreventUpdate
-    return {"screening_id": str(ctx.triggered_id["screening"])}
-
-
 def show_card(opened: View, decision: View | None, _changed: str | None) -> Component | None:
     """The verdict of the open person; asks for a reason while a decision against the model waits for one."""
     screening_id = whole_number(opened.get("screening_id"))
@@ -186,12 +194,15 @@ def show_card(opened: View, decision: View | None, _changed: str | None) -> Comp
     return verdict_card(file.row, file.overrides, file.standing, asks, file.is_decided_by(actor()))
 
 
-def choose_verdict(clicks: Sequence[int | None], opened: View, made_here: list[int] | None) -> tuple[Any, Any, Any]:
-    """Agreeing with the model is recorded at once; deciding otherwise asks for the reason first."""
-    if not any(clicks):
+def choose_verdict(press: View | None, made_here: list[int] | None) -> tuple[Any, Any, Any]:
+    """Agreeing with the model is recorded at once; deciding otherwise asks for the reason first.
+
+    A press names the person whose card its button stood on: by the time it arrives, another may be open.
+    """
+    if not press:
         raise PreventUpdate
-    verdict = parse_verdict(ctx.triggered_id["verdict"])
-    screening_id = parse_number(opened.get("screening_id"), GONE)
+    verdict = parse_verdict(press.get("verdict"))
+    screening_id = parse_number(press.get("screening"), GONE)
     file = current().screening.verdict(actor(), screening_id)
     if verdict != file.row.verdict:
         return {"screening_id": str(screening_id), "verdict": verdict}, no_update, no_update
@@ -200,13 +211,11 @@ def choose_verdict(clicks: Sequence[int | None], opened: View, made_here: list[i
     return None, remember(made_here, override_id), str(uuid4())
 
 
-def give_reason(
-    clicks: Sequence[int | None], decision: View | None, made_here: list[int] | None
-) -> tuple[Any, Any, Any]:
-    if not any(clicks) or not decision:
+def give_reason(press: View | None, decision: View | None, made_here: list[int] | None) -> tuple[Any, Any, Any]:
+    if not press or not decision or press.get("screening") != decision.get("screening_id"):
         raise PreventUpdate
     reasons = current().admin.settings(actor()).override_reasons
-    number = whole_number(ctx.triggered_id["number"])
+    number = whole_number(press.get("number"))
     if number is None or not 1 <= number <= len(reasons):
         raise BadInput("This reason does not exist any more. Choose another.")
     verdict, screening_id = parse_verdict(decision.get("verdict")), parse_number(decision.get("screening_id"), GONE)
@@ -309,6 +318,7 @@ def register(app: Dash) -> None:
     app.callback(
         Output(ids.SCREENING_QUOTE, "children"),
         Output(ids.SCREENING_START, "disabled"),
+        Output(ids.SCREENING_QUOTED, "data"),
         *(Input(control, "value") for control in order),
         # While a run goes on, fewer and fewer people are left to screen.
         Input(ids.SCREENING_SEEN, "data"),
@@ -319,6 +329,7 @@ def register(app: Dash) -> None:
         Output(ids.SCREENING_CHANGED, "data", allow_duplicate=True),
         Input(ids.SCREENING_START, "n_clicks"),
         State(ids.SCREENING_FORM, "data"),
+        State(ids.SCREENING_QUOTED, "data"),
         *(State(control, "value") for control in order),
         State(ids.SCREENING_VIEW, "data"),
         prevent_initial_call=True,
@@ -341,11 +352,6 @@ def register(app: Dash) -> None:
         State(ids.SCREENING_OPEN, "data"),
     )(show_results)
     app.callback(
-        Output(ids.SCREENING_OPEN, "data"),
-        Input({"type": "screening-row", "screening": ALL}, "n_clicks"),
-        prevent_initial_call=True,
-    )(open_row)
-    app.callback(
         Output(ids.SCREENING_CARD, "children"),
         Input(ids.SCREENING_OPEN, "data"),
         Input(ids.SCREENING_DECISION, "data"),
@@ -355,8 +361,7 @@ def register(app: Dash) -> None:
         Output(ids.SCREENING_DECISION, "data"),
         Output(ids.SCREENING_LAST, "data"),
         Output(ids.SCREENING_CHANGED, "data"),
-        Input({"type": "screening-verdict", "verdict": ALL}, "n_clicks"),
-        State(ids.SCREENING_OPEN, "data"),
+        Input(ids.SCREENING_PRESSED, "data"),
         State(ids.SCREENING_LAST, "data"),
         prevent_initial_call=True,
     )(choose_verdict)
@@ -364,14 +369,14 @@ def register(app: Dash) -> None:
         Output(ids.SCREENING_DECISION, "data", allow_duplicate=True),
         Output(ids.SCREENING_LAST, "data", allow_duplicate=True),
         Output(ids.SCREENING_CHANGED, "data", allow_duplicate=True),
-        Input({"type": "screening-reason", "number": ALL}, "n_clicks"),
+        Input(ids.SCREENING_REASONED, "data"),
         State(ids.SCREENING_DECISION, "data"),
         State(ids.SCREENING_LAST, "data"),
         prevent_initial_call=True,
     )(give_reason)
     app.callback(
         Output(ids.SCREENING_DECISION, "data", allow_duplicate=True),
-        Output(ids.SCREENING_OPEN, "data", allow_duplicate=True),
+        Output(ids.SCREENING_OPEN, "data"),
         Output(ids.SCREENING_CHANGED, "data", allow_duplicate=True),
         Input(ids.SCREENING_UNDO, "n_clicks"),
         State(ids.SCREENING_OPEN, "data"),

@@ -104,6 +104,9 @@ SCREENING_CAP = "screening-cap"
 SCREENING_QUOTE = "screening-quote"
 SCREENING_START = "screening-start"
 SCREENING_FORM = "screening-form"
+SCREENING_QUOTED = "screening-quoted"
+SCREENING_PRESSED = "screening-pressed"  # these and the open one are written by assets/triage.js as well
+SCREENING_REASONED = "screening-reasoned"
 SCREENING_BODY = "screening-body"
 SCREENING_RUN = "screening-run"
 SCREENING_PANES = "screening-panes"
@@ -116,21 +119,6 @@ SCREENING_CARD = "screening-card"
 SCREENING_DECISION = "screening-decision"
 SCREENING_LAST = "screening-last"
 SCREENING_UNDO = "screening-undo"
-
-
-def screening_row(screening_id: int) -> dict[str, str | int]:
-    """The row of one person with a verdict in the results."""
-    return {"type": "screening-row", "screening": screening_id}
-
-
-def screening_verdict(verdict: str) -> dict[str, str]:
-    """A button of the verdict card that decides GO, MAYBE or NO GO."""
-    return {"type": "screening-verdict", "verdict": verdict}
-
-
-def screening_reason(number: int) -> dict[str, str | int]:
-    """A button of the verdict card that gives the reason for deciding otherwise."""
-    return {"type": "screening-reason", "number": number}
 
 
 # Candidates --------------------------------------------------------------------------------------------

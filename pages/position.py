@@ -17,6 +17,8 @@ BOXES = (
     (ids.POSITION_NICE, "Nice-to-haves", "One a line. They give tags and never change a verdict.", 4),
     (ids.POSITION_EXCLUDE, "Exclusions", "One a line. Any that applies rules a person out.", 4),
 )
+# A press on a button that saves means what stands in these boxes at that moment (assets/shell.js).
+SENDS = {"data-sends": " ".join((ids.POSITION_TITLE, *(box[0] for box in BOXES)))}
 EXAMPLES = {
     ids.POSITION_ROLE: "Backend engineer in a payments team of six. Product company, hybrid.",
     ids.POSITION_MUST: "5+ years of backend work\nPython or Go in production\nAt least 1 year at current company",
@@ -103,9 +105,13 @@ def criteria_column() -> Component:
                     html.Div(criteria_hint(), id=ids.POSITION_CRITERIA, **{"aria-live": "polite"}),
                     html.Div(
                         [
-                            html.Button("Save draft", id=ids.POSITION_SAVE, className="btn btn-secondary"),
+                            html.Button("Save draft", id=ids.POSITION_SAVE, className="btn btn-secondary", **SENDS),
                             html.Button(
-                                "Approve criteria", id=ids.POSITION_APPROVE, className="btn btn-primary", disabled=True
+                                "Approve criteria",
+                                id=ids.POSITION_APPROVE,
+                                className="btn btn-primary",
+                                disabled=True,
+                                **SENDS,
                             ),
                         ],
                         className="form-actions",

@@ -15,6 +15,8 @@ def layout(**query: str) -> Component:
             # What the address asks for: ids and view state, never people.
             dcc.Store(id=ids.SCREENING_VIEW, data=query),
             dcc.Store(id=ids.SCREENING_FORM),
+            dcc.Store(id=ids.SCREENING_PRESSED),
+            dcc.Store(id=ids.SCREENING_REASONED),
             dcc.Store(id=ids.SCREENING_SEEN),
             dcc.Store(id=ids.SCREENING_CHANGED),
             dcc.Store(id=ids.SCREENING_OPEN, data={"screening_id": query.get("open", "")}),

@@ -136,7 +136,9 @@ class Desk:
         self._come_back_at = now
 
     def learn(self, lesson: Lesson, now: float) -> None:
-        """Pass on what the provider said of its limits."""
+        """Pass on what the provider said of its limits; with less left than was taken along, that goes back."""
+        if lesson.remaining is not None and lesson.remaining <= sum(map(len, self.shelf.values())):
+            self.put_back(now)
         self._lessons.append(lesson)
         self._note_news(now)
 

@@ -507,11 +507,9 @@ def waiting(record: ImportRecord) -> ImportRecord:
 
 
 def nobody_usable(tally: Tally) -> BadInput:
+    none = "The only row there is cannot be used" if tally.rows == 1 else f"None of the {tally.rows:,} rows can be used"
     reasons = "; ".join(f"{count:,}: {reason}" for reason, count in tally.reasons.most_common(3))
-    return BadInput(
-        f"None of the {tally.rows:,} rows can be used, so nothing was imported. {reasons} Check which column is"
-        " used for “Profile address”."
-    )
+    return BadInput(f"{none}, so nothing was imported. {reasons} Check which column is used for “Profile address”.")
 
 
 def columns_of(dialect: Dialect, rows: Sequence[Sequence[str]]) -> Iterator[Column]:

@@ -19,7 +19,7 @@ from services.db.pool import Database
 from services.errors import Busy
 from services.logs import set_up_logging
 from services.runs.launch import Launcher
-from services.runs.process import inherit_nothing
+from services.runs.process import inherit_nothing, is_dead
 from services.wiring import current
 
 SWEEP_SECONDS = 2.0
@@ -69,6 +69,9 @@ class Sweeper:
             fence = runs.take_sweep(tx, self.holder, LEASE_SECONDS)
             if fence is None or self.lets_drivers_go_first():
                 return []
+            for drive_id, process in runs.live_processes(tx):
+                if is_dead(process):
+                    runs.note_dead_drive(tx, drive_id)
             launcher = self.launcher
             return runs.next_drives(tx, launcher.most_processes, launcher.most_per_user, MOST_STARTS)
 

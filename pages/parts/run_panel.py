@@ -1,6 +1,7 @@
 """A run as people watch it: how far it is, what it costs, and what they can do about it."""
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -125,7 +126,7 @@ def show_progress(run: RunProgress, may_steer: bool) -> Component:
         [
             html.Div(
                 [
-                    chip(run.state, is_stalled=run.is_stalled),
+                    chip(run.state, is_interrupted=run.is_interrupted),
                     dcc.Link(run.name, href=f"/runs/{run.run_id}", className="run-title"),
                     html.Span(f"by {run.user_name}", className="text-secondary"),
                     html.Div([*new_cap(run), *acts(run)] if may_steer else [], className="run-acts"),
@@ -143,8 +144,8 @@ def show_progress(run: RunProgress, may_steer: bool) -> Component:
     )
 
 
-def chip(state: RunState, *, is_stalled: bool = False) -> Component:
-    if is_stalled:
+def chip(state: RunState, *, is_interrupted: bool = False) -> Component:
+    if is_interrupted:
         return html.Span("Interrupted", className="chip chip-unsure")
     return html.Span(STATE_WORDS[state], className=f"chip chip-{TONES[state]}")
 
@@ -169,9 +170,8 @@ def new_cap(run: RunProgress) -> list[Component]:
         placeholder=f"above {show_usd(spent)}",
         class_name="run-cap",
         inputmode="decimal",
-        **{"aria-label": "New cap in USD"},
     )
-    return [html.Label(["New cap $", box], className="run-cap-label")]
+    return [html.Label(["New cap in USD", box], className="run-cap-label")]
 
 
 def act_words(act: str, run: RunProgress) -> str:
@@ -179,7 +179,17 @@ def act_words(act: str, run: RunProgress) -> str:
     if act != "retry":
         return ACTS[act][0]
     price = run.retry_estimate[0]
-    return f"Retry {run.retried:,}" + (f" (about {show_usd(price)})" if price is not None else "")
+    return f"Retry {run.retried:,}" + (f" ({about(price)})" if price is not None else "")
+
+
+def about(price: Decimal) -> str:
+    words = show_usd(price)
+    return words if words.startswith("under") else f"about {words}"
+
+
+def at_most(price: Decimal) -> str:
+    words = show_usd(price)
+    return words if words.startswith("under") else f"at most {words}"
 
 
 def progress_bar(run: RunProgress) -> Component:
@@ -204,7 +214,7 @@ def sentence(run: RunProgress) -> str:
         case RunState.QUEUED:
             place = run.queue_place or 0
             return f"Waiting for its turn, {place:,} before it." if place else "About to start."
-        case RunState.RUNNING if run.is_stalled:
+        case RunState.RUNNING if run.is_interrupted:
             return f"{counted}. Interrupted; it goes on by itself within seconds."
         case RunState.RUNNING:
             left = f", about {show_seconds(run.seconds_left)} left" if run.seconds_left is not None else ""
@@ -235,7 +245,7 @@ def facts(run: RunProgress) -> list[tuple[str, str]]:
         known.append(("Per minute", f"{run.per_minute:,.0f}"))
     known.append(("Cost", show_usd(run.cost_usd) + cap))
     if run.unknown_usd:
-        known.append(("Perhaps charged besides", f"at most {show_usd(run.unknown_usd)}"))
+        known.append(("Perhaps charged besides", at_most(run.unknown_usd)))
     return known
 
 
@@ -278,7 +288,7 @@ def runs_table(runs: Sequence[RunProgress], time_zone: str) -> Component:
 def run_row(run: RunProgress, time_zone: str) -> Component:
     return html.Tr(
         [
-            html.Td(chip(run.state, is_stalled=run.is_stalled)),
+            html.Td(chip(run.state, is_interrupted=run.is_interrupted)),
             html.Td(dcc.Link(run.name, href=f"/runs/{run.run_id}"), className="run-name"),
             html.Td(run.user_name),
             html.Td(show_when(run.created_at, time_zone), className="text-nowrap"),
@@ -386,7 +396,8 @@ def event_words(event: RunEvent, name: str, time_zone: str) -> list[Component | 
     if event.event == "rescued":
         words += rescued_words(event.detail)
     said = event.detail.get("message") or PAUSES.get(event.detail.get("reason", ""), "") or name
-    by = f" by {event.user_name}" if event.user_name and event.event in ("queued", "stopping", "stopped") else ""
+    is_by_somebody = event.user_name and event.event in ("queued", "stopping", "stopped")
+    by = f" by {event.user_name}" if is_by_somebody else ""
     when = html.Span(show_when(event.at, time_zone, seconds=True), className="text-secondary")
     return [when, f" {words}{by}", f" · {said}" if said else ""]
 

@@ -155,10 +155,18 @@ def order_form(default_cap: Decimal | None) -> Component:
             html.Div(
                 [
                     html.Div(id=ids.SCREENING_QUOTE, className="quote", **{"aria-live": "polite"}),
-                    html.Button("Start screening", id=ids.SCREENING_START, className="btn btn-primary", disabled=True),
+                    html.Button(
+                        "Start screening",
+                        id=ids.SCREENING_START,
+                        className="btn btn-primary",
+                        disabled=True,
+                        **{"data-sends": f"{ids.SCREENING_MOST} {ids.SCREENING_CAP}"},
+                    ),
                 ],
                 className="quote-line",
             ),
+            # For what form the price is. Beside the form: without one, Dash must not look for its boxes.
+            dcc.Store(id=ids.SCREENING_QUOTED),
         ],
         className="block",
     )
@@ -255,9 +263,9 @@ def result_row(row: ResultRow, is_open: bool) -> Component:
     return html.Li(
         html.Button(
             face,
-            id=ids.screening_row(row.screening_id),
             className="result-row" + (" result-row-open" if is_open else ""),
             type="button",
+            **{"data-opens-screening": str(row.screening_id)},
         )
     )
 
@@ -338,6 +346,7 @@ def verdict_card(
             record(verdict),
         ],
         className="block verdict-card",
+        **{"data-screening": str(verdict.id)},
     )
 
 
@@ -379,10 +388,9 @@ def decision_buttons(verdict: ScreeningRow, standing: str, may_undo: bool) -> Co
     buttons = [
         html.Button(
             [name, " ", html.Kbd(VERDICT_KEYS[name])],
-            id=ids.screening_verdict(name),
             className="btn btn-sm " + ("btn-primary" if name == standing else "btn-secondary"),
             type="button",
-            **{"aria-pressed": "true" if name == standing else "false"},
+            **{"data-verdict": name, "aria-pressed": "true" if name == standing else "false"},
         )
         for name in VERDICTS
     ]
@@ -404,9 +412,9 @@ def reason_chooser(wanted: str, reasons: Sequence[str]) -> Component:
                 [
                     html.Button(
                         [html.Kbd(str(number)), " ", reason],
-                        id=ids.screening_reason(number),
                         className="btn btn-sm btn-secondary",
                         type="button",
+                        **{"data-reason": str(number)},
                     )
                     for number, reason in enumerate(reasons, start=1)
                 ],

@@ -306,6 +306,14 @@ def count_suspects(tx: Tx, run_id: UUID) -> int:
     return int(row[0]) if row else 0
 
 
+def money_used(tx: Tx, run_id: UUID) -> Decimal:
+    """USD charged, and the most that uncertain calls can have cost."""
+    row = tx.execute(Q["money_used"], {"run_id": run_id}).fetchone()
+    assert row is not None  # its wheel is held
+    used: Decimal = row[0]
+    return used
+
+
 def hold_run(tx: Tx, run_id: UUID, fence: int) -> RunState | None:
     """Lock the run for this transaction; None if the fence has moved on."""
     row = tx.execute(Q["hold_run"], {"run_id": run_id, "fence": fence}).fetchone()
@@ -378,6 +386,10 @@ def admit_drive(tx: Tx, drive_id: UUID, most: int, most_per_user: int) -> bool:
     values = {"drive_id": drive_id, "most": most, "most_per_user": most_per_user}
     row = tx.execute(Q["admit_drive"], values).fetchone()
     return bool(row and row[0])
+
+
+def live_processes(tx: Tx) -> list[tuple[UUID, str]]:
+    return [(drive_id, process) for drive_id, process in tx.execute(Q["live_processes"]).fetchall()]
 
 
 def note_dead_drive(tx: Tx, drive_id: UUID) -> bool:

@@ -162,6 +162,24 @@ def _headers(file: BinaryIO, encoding: str, separator: str, start: int) -> tuple
     return tuple(header.strip() for header in headers)
 
 
+class _Lines:
+    """The lines of a text, which know whether somebody asked for one more: only an open quotation mark does."""
+
+    def __init__(self, text: io.TextIOWrapper) -> None:
+        self.text = text
+        self.have_ended = False
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = self.text.readline()
+        if not line:
+            self.have_ended = True
+            raise StopIteration
+        return line
+
+
 def _records(file: BinaryIO, encoding: str, separator: str, start: int) -> Iterator[list[str]]:
     """The records from the physical line `start` on, the header first."""
     csv.field_size_limit(LONGEST_CELL_READ)
@@ -171,8 +189,14 @@ def _records(file: BinaryIO, encoding: str, separator: str, start: int) -> Itera
     try:
         for _ in range(start):
             text.readline()
-        reader = csv.reader(text, delimiter=separator)
+        lines = _Lines(text)
+        reader = csv.reader(lines, delimiter=separator)
         for cells in reader:
+            if lines.have_ended:
+                raise BadInput(
+                    f"A quotation mark in line {number + 1} is never closed: everything below it would be one cell."
+                    " Close it or take it out, then upload the file again."
+                )
             yield cells
             number = start + reader.line_num
     except csv.Error as error:

@@ -113,6 +113,7 @@ class RunProgress:
     started_at: datetime | None
     finished_at: datetime | None
     is_stalled: bool
+    is_interrupted: bool
     queue_place: int | None
 
     @property

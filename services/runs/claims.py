@@ -38,6 +38,14 @@ class Ending(StrEnum):
 
 
 @dataclass(frozen=True)
+class TakenOver:
+    """How many items must be taken alone, and what the run has used of its cap, lost calls included."""
+
+    suspects: int
+    used_usd: Decimal
+
+
+@dataclass(frozen=True)
 class PlannedCall:
     """A prepared item with its committed intent."""
 
@@ -63,16 +71,16 @@ class Claims:
     order: RunOrder
     checkpoints: Checkpoints
 
-    def take_over(self, policy: RetryPolicy) -> int:
-        """Settle what earlier drives left open; how many items must now be taken alone."""
+    def take_over(self, policy: RetryPolicy) -> TakenOver:
+        """Settle what earlier drives left open."""
         run = self.wheel.run
         with self.wheel.database.act_for(run.org_id, run.user_id) as tx:
             self.wheel.hold(tx)
             lost = runs.close_lost_calls(tx, run.run_id, run.fence, policy.resends)
-            suspects = runs.count_suspects(tx, run.run_id)
+            taken = TakenOver(runs.count_suspects(tx, run.run_id), runs.money_used(tx, run.run_id))
         if lost != LostCalls(0, 0, 0):
             log.warning("run.rescued", run_id=str(run.run_id), **vars(lost))
-        return suspects
+        return taken
 
     def take(self, batch: int, known: Collection[int] | None, *, suspect: bool) -> Claimed:
         """Claim, prepare and plan. `known` is given after a claim whose answer was lost: all else goes back.

@@ -121,7 +121,8 @@ class Driver:
         """Drive until the run ends, pauses, stops, or `drain` is called; the run's state then. Raises WheelLost."""
         helpers = [asyncio.create_task(self.guarded(work)) for work in (self.journal.keep(), self.beat())]
         try:
-            self.suspects = await self.insist(lambda: self.claims.take_over(self.settings.retries))
+            taken = await self.insist(lambda: self.claims.take_over(self.settings.retries))
+            self.suspects, self.purse = taken.suspects, Purse(self.order.cap_usd, taken.used_usd)
             self.hear(RunState(self.wheel.run.state))
             while self.ending is None:
                 await self.turn()

@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 from collections.abc import Callable
+from pathlib import Path
 from uuid import UUID
 
 import structlog
@@ -39,7 +40,7 @@ def take_patiently(database: Database, clock: Clock, drive_id: UUID) -> Wheel | 
     give_up_at = clock.steady() + PATIENCE_SECONDS
     while True:
         try:
-            return take_wheel(database, clock, drive_id, f"{socket.gethostname()}:{os.getpid()}")
+            return take_wheel(database, clock, drive_id, own_name())
         except Busy:
             if clock.steady() > give_up_at:
                 raise
@@ -84,3 +85,31 @@ async def drive_until_rest(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, driver.drain)
     return await driver.drive()
+
+
+def own_name() -> str:
+    """This process by machine, boot, process namespace and number: nobody else's name while it lives."""
+    return f"{machine()}:{os.getpid()}"
+
+
+def machine() -> str:
+    """What process numbers are unique within; on systems without /proc the host's name, which tells no death."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{socket.gethostname()}/{boot}/{Path('/proc/self/ns/pid').stat().st_ino}"
+    except OSError:
+        return socket.gethostname()
+
+
+def is_dead(process: str) -> bool:
+    """Whether a process of this machine has ended; a number that was given anew, or another machine's, is no proof."""
+    place, _, number = process.rpartition(":")
+    if place != machine() or "/" not in place or not number.isdigit():
+        return False
+    try:
+        state = Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return state == "Z"

@@ -38,7 +38,7 @@ def post(client: FlaskClient, output: str, name: str, trigger: str):
     body = {
         "output": output,
         "outputs": {"id": name, "property": "children"},
-        "inputs": [{"id": component, "property": prop, "value": 1}],
+        "inputs": [{"id": component, "property": prop, "value": "/" if prop == "pathname" else 1}],
         "changedPropIds": [trigger],
     }
     return client.post("/_dash-update-component", json=body, headers=csrf_headers(client))

@@ -204,6 +204,81 @@ def test_undo_reaches_a_decision_made_before_a_reload_and_buttons_are_never_cove
     ana.notice("There is nothing to undo")
 
 
+def test_keys_that_come_before_their_card_are_meant_for_that_person(ana: Walker) -> None:
+    """Next and a verdict within a tenth of a second, over and over: each is kept, for the right person and verdict."""
+    ana.sign_in(ANA)
+    address = screens_some(ana, 10)
+    ana.open(address)
+    page, card = ana.page, ana.page.locator(".verdict-card")
+    rows = page.locator("button.result-row")
+    rows.first.wait_for()
+    shown = [row.get_attribute("data-opens-screening") for row in rows.all()][:6]
+    keys = {"GO": "y", "MAYBE": "m", "NO GO": "n"}
+    for number, screening in enumerate(shown):
+        # A decision moves its row to the others of that verdict; next is still who stood below it.
+        name = page.locator(f'[data-opens-screening="{screening}"] .result-name').inner_text()
+        model = ana.product.value("SELECT verdict FROM screenings WHERE id = %s", screening)
+        other = {"GO": "NO GO", "MAYBE": "GO", "NO GO": "MAYBE"}[str(model)]
+        page.keyboard.press("j")
+        page.wait_for_timeout(20 * number)
+        page.keyboard.press(keys[other])
+        page.keyboard.press("1")
+        ana.notice(f"Decided: {other}")
+        expect(card.locator("h2")).to_have_text(name)
+        decided = ana.product.value(
+            "SELECT verdict FROM overrides WHERE screening_id = %s AND undone_at IS NULL ORDER BY id DESC LIMIT 1",
+            screening,
+        )
+        assert decided == other
+        page.evaluate("document.querySelectorAll('.notice .btn-close').forEach((close) => close.click())")
+
+
+def test_what_is_started_is_what_was_priced(ana: Walker) -> None:
+    """A number typed and Start pressed at once: the form is priced first, and nobody pays for what was not shown."""
+    page = ana.page
+    ana.sign_in(ANA)
+    position, members = demo(ana.product, "Data engineer", "Backend and platform pool")
+    ana.open(f"/screening?position={position}&list={members}")
+    most = page.get_by_label("At most")
+    most.fill("60")
+    expect(page.locator("#screening-quote")).to_contain_text("60 people")
+    runs = ana.product.value("SELECT count(*) FROM runs")
+    most.select_text()
+    most.press_sequentially("7", delay=0)
+    page.evaluate("document.getElementById('screening-start').click()")
+    ana.notice("The form has just changed")
+    assert ana.product.value("SELECT count(*) FROM runs") == runs
+    expect(page.locator("#screening-quote")).to_contain_text("7 people")
+    page.get_by_role("button", name="Start screening").click()
+    ana.notice("Screening 7 people")
+
+
+def test_a_run_at_its_cap_is_given_a_higher_one(ana: Walker) -> None:
+    page = ana.page
+    ana.sign_in(ANA)
+    position, members = demo(ana.product, "Data engineer", "Referrals and events")
+    ana.open(f"/screening?position={position}&list={members}")
+    page.get_by_label("At most").fill("20")
+    page.get_by_label("Cap in USD").fill("0.02")
+    expect(page.locator("#screening-quote")).to_contain_text("20 people")
+    # What nobody can read is charged at most: it uses the cap up.
+    ana.product.simulators.faults({"provider": "openai", "route": "chat/*", "outcome": "html"})
+    page.get_by_role("button", name="Start screening").click()
+    ana.notice("Screening 20 people")
+    expect(page.locator(".run-sentence").first).to_contain_text("Paused at its cap", timeout=60_000)
+    ana.product.simulators.faults(clear=True)
+    ana.open(str(page.locator(".run-title").first.get_attribute("href")))
+    box, resume = page.get_by_label("New cap in USD"), page.get_by_role("button", name="Resume")
+    for typed, words in (("", "has reached its cap"), ("0", "has reached its cap"), ("much", "amount in USD")):
+        box.fill(typed)
+        resume.click()
+        ana.notice(words)
+        page.evaluate("document.querySelectorAll('.notice .btn-close').forEach((close) => close.click())")
+    box.fill("5")
+    resume.click()
+    expect(page.locator(".run-sentence").first).to_have_text("20 of 20.", timeout=60_000)
+
+
 def test_an_address_of_nothing_says_so_in_the_page(ana: Walker) -> None:
     page = ana.page
     ana.sign_in(ANA)

@@ -17,6 +17,7 @@ from services.domain.runs import RunKind, RunState
 from services.errors import Busy
 from services.runs.launch import Launcher
 from services.runs.orders import RunRequest, Runs, TheseCandidates
+from services.runs.process import machine
 from services.runs.wheel import take_wheel
 from services.sweeper import DRIVERS_FIRST_SECONDS, MOST_STARTS, Sweeper
 from tests.faults.rig import at_once, expire_lease, make_candidates, open_run, until
@@ -35,6 +36,9 @@ def launcher(database: Database, tmp_path: Path) -> Launcher:
         most_per_user=2,
         command=(sys.executable, "-c", "import sys; print(sys.argv[1])"),
     )
+
+
+DEAD = 2**22 - 1  # above what a test machine gives out
 
 
 def sweeper_of(launcher: Launcher, holder: str = "one") -> Sweeper:
@@ -213,3 +217,15 @@ def test_the_engine_alone_may_open_these_doors(database: Database, team: Team) -
     for door in ("next_drives(1, 1, 1)", "take_sweep('x', '1 s')", "recent_sends('openai', 60)"):
         with pytest.raises(psycopg.errors.InsufficientPrivilege), database.act_as(team.admin) as tx:
             tx.execute(f"SELECT {door}")
+
+
+@pytest.mark.parametrize(
+    ("place", "number", "is_freed"), [("", DEAD, True), ("", 1, False), ("elsewhere/", DEAD, False)]
+)
+def test_a_process_of_this_machine_that_is_gone_is_seen_before_its_lease_passes(
+    launcher: Launcher, superuser: Superuser, team: Team, place: str, number: int, is_freed: bool
+) -> None:
+    run = open_run(launcher.database, superuser, team.recruiter, 1)
+    assert take_wheel(launcher.database, HeldClock(), run.drive_id, f"{place}{machine()}:{number}") is not None
+    started = sweeper_of(launcher).sweep()
+    assert bool(started) is is_freed

@@ -20,3 +20,12 @@ END $$;
 REVOKE ALL ON FUNCTION note_dead_drive(uuid) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION note_dead_drive(uuid) TO sourcingx_engine;
 ALTER FUNCTION note_dead_drive(uuid) OWNER TO sourcingx_definer;
+
+-- Which process each live drive says it is: the sweeper of the same machine can see whether it still is.
+CREATE FUNCTION live_processes() RETURNS TABLE (drive_id uuid, process text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+    SELECT d.id, d.process FROM live_drives l JOIN drives d ON d.id = l.drive_id WHERE d.taken_at IS NOT NULL
+$$;
+REVOKE ALL ON FUNCTION live_processes() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION live_processes() TO sourcingx_engine;
+ALTER FUNCTION live_processes() OWNER TO sourcingx_definer;

@@ -47,6 +47,7 @@ SELECT r.id AS run_id, r.user_id, u.name AS user_name, r.kind, r.state, r.pause_
        r.items, r.done, r.failed, r.refused, r.skipped, r.unknown, r.per_minute::float8 AS per_minute, r.cost_usd, r.unknown_usd, r.cap_usd, r.estimate_usd, r.estimate_calls,
        r.created_at, r.started_at, r.finished_at,
        r.state = 'running' AND (r.lease_until IS NULL OR r.lease_until < clock_timestamp()) AS is_stalled,
+       coalesce(r.state = 'running' AND r.lease_until < clock_timestamp(), false) AS is_interrupted,
        CASE WHEN r.state = 'queued' THEN queue_place(r.id) END AS queue_place
   FROM runs r JOIN users u ON u.id = r.user_id LEFT JOIN lists l ON l.id = r.list_id
  WHERE r.id = %(run_id)s
@@ -58,6 +59,7 @@ SELECT r.id AS run_id, r.user_id, u.name AS user_name, r.kind, r.state, r.pause_
        r.items, r.done, r.failed, r.refused, r.skipped, r.unknown, r.per_minute::float8 AS per_minute, r.cost_usd, r.unknown_usd, r.cap_usd, r.estimate_usd, r.estimate_calls,
        r.created_at, r.started_at, r.finished_at,
        r.state = 'running' AND (r.lease_until IS NULL OR r.lease_until < clock_timestamp()) AS is_stalled,
+       coalesce(r.state = 'running' AND r.lease_until < clock_timestamp(), false) AS is_interrupted,
        NULL::int AS queue_place
   FROM runs r JOIN users u ON u.id = r.user_id LEFT JOIN lists l ON l.id = r.list_id
  WHERE (%(user_id)s::uuid IS NULL OR r.user_id = %(user_id)s)
@@ -136,6 +138,10 @@ SELECT returned, unknown, dead
 -- name: count_suspects
 -- Items whose preparation once ended with the process: each is taken alone.
 SELECT count(*) FROM run_items WHERE run_id = %(run_id)s AND state = 'waiting' AND rescues > 0
+
+-- name: money_used
+-- What a run was charged, and what calls of unknown outcome can have cost.
+SELECT cost_usd + unknown_usd FROM runs WHERE id = %(run_id)s
 
 -- name: hold_run
 -- Lock the run's row under a fence and read its state; no row means that somebody else has the wheel.
@@ -257,6 +263,10 @@ SELECT admit_drive(%(drive_id)s, %(most)s, %(most_per_user)s)
 -- name: note_dead_drive
 -- The process of a drive has died: its lease ends now, if it still holds one.
 SELECT note_dead_drive(%(drive_id)s)
+
+-- name: live_processes
+-- The processes that hold a wheel, by the names they gave themselves.
+SELECT drive_id, process FROM live_processes()
 
 -- name: next_drives
 -- The drives for which a process is to start now.

@@ -7,7 +7,14 @@ from typing import Any
 
 import pytest
 
-from pages.parts.run_panel import ITEM_WORDS, STATE_WORDS, chip, events_list, items_table, receipt_table
+from pages.parts.run_panel import (
+    ITEM_WORDS,
+    STATE_WORDS,
+    chip,
+    events_list,
+    items_table,
+    receipt_table,
+)
 from services.domain.runs import ItemState, ReceiptLine, RunEvent, RunItem, RunState
 
 BEGAN = datetime(2026, 3, 9, 22, 30, tzinfo=UTC)

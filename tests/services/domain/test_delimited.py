@@ -56,3 +56,18 @@ def test_any_bytes_are_a_table_or_a_sentence(body: bytes) -> None:
         assert all(number > 1 for number, _ in read_rows(file, dialect))
     except BadInput as refused:
         assert refused.message.endswith((".", ")"))
+
+
+def test_a_quotation_mark_that_is_never_closed_is_named_and_swallows_nobody() -> None:
+    file = io.BytesIO(
+        b'linkedin_url,name\nhttps://x.example/1,one\nhttps://x.example/2,"two\nhttps://x.example/3,three\n'
+    )
+    rows = read_rows(file, find_dialect(file))
+    assert next(rows) == (2, ["https://x.example/1", "one"])
+    with pytest.raises(BadInput, match="quotation mark in line 3 is never closed"):
+        next(rows)
+
+
+def test_a_cell_of_several_lines_at_the_end_of_a_file_is_closed() -> None:
+    file = io.BytesIO(b'linkedin_url,name\nhttps://x.example/1,"one\ntwo"')
+    assert [cells for _, cells in read_rows(file, find_dialect(file))] == [["https://x.example/1", "one\ntwo"]]

@@ -324,9 +324,10 @@ class RunMachine(RuleBasedStateMachine):
             self.stale.append(self.current)
         self.current = drive_of(wheel, self.kind)
         self.model.be_taken()
-        suspects = self.current.claims.take_over(POLICY)
+        taken = self.current.claims.take_over(POLICY)
+        self.current.purse = Purse(self.current.wheel.run.cap_usd, taken.used_usd)
         waiting = [item for item in self.model.items.values() if item.state is ItemState.WAITING]
-        assert suspects == sum(item.rescues > 0 for item in waiting)
+        assert taken.suspects == sum(item.rescues > 0 for item in waiting)
 
     @precondition(lambda self: self.model.is_held)
     @rule()
