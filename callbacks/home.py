@@ -13,10 +13,10 @@ SHOWN = 6
 
 def show_home(_home: str | None) -> Component:
     services, me = current(), actor()
-    lists = sorted(services.lists.all(me), key=lambda one: one.created_at, reverse=True)
+    lists = services.lists.newest(me, SHOWN)
     positions = [PositionLine(one.id, one.title, one.approved_at is not None) for one in services.positions.recent(me)]
     runs = services.runs.recent(me)
-    return home(me.name, lists[:SHOWN], positions[:SHOWN], runs[:SHOWN], services.usage.time_zone(me))
+    return home(me.name, lists, positions[:SHOWN], runs[:SHOWN], services.usage.time_zone(me))
 
 
 def register(app: Dash) -> None:

@@ -52,7 +52,7 @@ def open_import(wanted: dict[str, str]) -> tuple[Component, bool, Any, list[Comp
     if record.state != "uploaded":
         return not_waiting(record), True, no_update, []
     preview = imports.preview(who, import_id)
-    names = [html.Option(value=found.name) for found in current().lists.all(who)]
+    names = [html.Option(value=found.name) for found in current().lists.newest(who)]
     return column_form(preview), False, preview.suggested_list, names
 
 

@@ -5,20 +5,29 @@ from uuid import uuid4
 
 from dash import Dash, Input, Output, State, ctx, no_update
 from dash.development.base_component import Component
+from dash.exceptions import PreventUpdate
 
 from callbacks.notices import notify
-from callbacks.parsing import parse_id
+from callbacks.parsing import parse_id, whole_number
 from callbacks.who import actor
 from pages import ids
-from pages.parts.list_parts import lists_table, missing_list, one_list
+from pages.parts.list_parts import lists_address, lists_table, missing_list, one_list
 from services.errors import NotFound
 from services.lists import GONE
 from services.wiring import current
 
 
-def show_lists(shown: dict[str, Any]) -> Component:
-    is_archive = bool(shown.get("archived"))
-    return lists_table(current().lists.all(actor(), archived=is_archive), is_archive)
+def show_lists(shown: dict[str, str]) -> Component:
+    is_archive, text = shown.get("archived") == "1", shown.get("q", "")
+    page = current().lists.page(actor(), whole_number(shown.get("page")) or 1, text, archived=is_archive)
+    return lists_table(page.lists, shown, page.number, page.pages)
+
+
+def find_lists(text: str | None, shown: dict[str, str]) -> str:
+    """The address of the lists whose names hold what was typed."""
+    if (text or "").strip() == shown.get("q", ""):
+        raise PreventUpdate
+    return lists_address(shown, q=(text or "").strip(), page="").removeprefix("/lists")
 
 
 def create_list(clicks: int | None, submits: int | None, name: str | None) -> Any:
@@ -68,6 +77,12 @@ def copy_list(clicks: int | None, wanted: dict[str, str], name: str | None) -> A
 
 def register(app: Dash) -> None:
     app.callback(Output(ids.LISTS_TABLE, "children"), Input(ids.LISTS_SHOWN, "data"))(show_lists)
+    app.callback(
+        Output(ids.ADDRESS, "search", allow_duplicate=True),
+        Input(ids.LISTS_TEXT, "value"),
+        State(ids.LISTS_SHOWN, "data"),
+        prevent_initial_call=True,
+    )(find_lists)
     app.callback(
         Output(ids.ADDRESS, "pathname", allow_duplicate=True),
         Input(ids.LISTS_CREATE, "n_clicks"),

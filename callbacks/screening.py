@@ -59,7 +59,7 @@ def show_head(view: View) -> tuple[Component, Component | None, bool, str]:
     """The choices, the order, whether the rest is hidden, and the token that makes a double click one run."""
     services, who = current(), actor()
     positions = {str(row.id): row.title for row in services.positions.recent(who)}
-    lists = {str(row.id): f"{row.name} ({row.members:,})" for row in services.lists.all(who)}
+    lists = {str(row.id): f"{row.name} ({row.members:,})" for row in services.lists.newest(who)}
     if not view.get("position"):
         return head(view, positions, lists), choose_position(bool(positions)), True, str(uuid4())
     way_out = ("All positions", "/positions")

@@ -9,7 +9,8 @@ from dash.development.base_component import Component
 from callbacks.parsing import text_of, texts_of, whole_number
 from callbacks.who import actor
 from pages import ids
-from pages.parts.usage_report import EVERYTHING, cards, filter_bar, pager, plots, usage_table, without
+from pages.parts.shell import pager
+from pages.parts.usage_report import EVERYTHING, address, cards, filter_bar, plots, usage_table, without
 from services.domain.usage_question import parse_question
 from services.wiring import current
 
@@ -24,7 +25,7 @@ def show_usage(query: dict[str, str]) -> tuple[list[Component | None], str]:
         cards(report.totals),
         plots(report.by_day, report.by_user, report.sees_team) if report.totals.calls else None,
         usage_table(report.rows, report.totals, report.time_zone),
-        pager(without(query, "page"), report.page, report.pages),
+        pager(report.page, report.pages, lambda number: address({**query, "page": str(number)})),
     ]
     return shown, f"/exports/usage.csv?{urlencode(without(query, 'page'))}"
 

@@ -207,6 +207,7 @@ def import_samples(target: str) -> dict[str, str]:
 
 LISTS_SHOWN = "lists-shown"
 LISTS_TABLE = "lists-table"
+LISTS_TEXT = "lists-text"
 LISTS_NAME = "lists-name"
 LISTS_CREATE = "lists-create"
 LIST_OPEN = "list-open"

@@ -12,8 +12,9 @@ from services.domain.lists import LONGEST_NAME
 dash.register_page(__name__, path="/lists", title="Lists", order=2)
 
 
-def layout(archived: str = "", **_query: str) -> Component:
+def layout(archived: str = "", q: str = "", page: str = "", **_query: str) -> Component:
     is_archive = archived == "1"
+    shown = {"archived": "1" if is_archive else "", "q": q.strip(), "page": page}
     return html.Div(
         [
             page_header(
@@ -28,11 +29,25 @@ def layout(archived: str = "", **_query: str) -> Component:
                     dcc.Link("Import a file", href="/imports", className="btn btn-secondary"),
                 ],
             ),
-            dcc.Store(id=ids.LISTS_SHOWN, data={"archived": is_archive}),
+            dcc.Store(id=ids.LISTS_SHOWN, data=shown),
             None if is_archive else new_list_form(),
+            name_search(q),
             html.Div(id=ids.LISTS_TABLE),
         ]
     )
+
+
+def name_search(text: str) -> Component:
+    box = dbc.Input(
+        id=ids.LISTS_TEXT,
+        type="search",
+        value=text,
+        # With Enter: the page is drawn anew for its new address, and would take the box away from who still types.
+        debounce=True,
+        autofocus=bool(text),
+        placeholder="Part of a name, then Enter",
+    )
+    return html.Div(labelled("Find a list", box), className="list-search", **{"data-search": "on"})
 
 
 def new_list_form() -> Component:

@@ -11,6 +11,8 @@ from services.domain.lists import ListSummary, list_name
 from services.errors import Conflict, NotFound
 
 GONE = "This list no longer exists."
+PAGE_SIZE = 50
+MOST_OFFERED = 200
 
 
 @dataclass(frozen=True)
@@ -22,14 +24,34 @@ class Added:
 
 
 @dataclass(frozen=True)
+class ListPage:
+    """Some lists; `number` counts from 1."""
+
+    lists: list[ListSummary]
+    number: int
+    pages: int
+
+
+@dataclass(frozen=True)
 class Lists:
     """Everybody in an organization sees and edits all of its lists."""
 
     db: Database
 
-    def all(self, actor: Actor, *, archived: bool = False) -> list[ListSummary]:
+    def page(self, actor: Actor, number: int = 1, text: str = "", *, archived: bool = False) -> ListPage:
+        """A page of the lists whose names hold `text`, newest first; a number beyond the last gives the last."""
+        wanted = text.strip()
         with self.db.act_as(actor) as tx:
-            return db.all_lists(tx, archived=archived)
+            pages = max(1, -(-db.count_lists(tx, archived=archived, text=wanted) // PAGE_SIZE))
+            number = min(max(1, number), pages)
+            offset = (number - 1) * PAGE_SIZE
+            found = db.page_of_lists(tx, archived=archived, text=wanted, limit=PAGE_SIZE, offset=offset)
+        return ListPage(found, number, pages)
+
+    def newest(self, actor: Actor, most: int = MOST_OFFERED) -> list[ListSummary]:
+        """The newest active lists, to choose from."""
+        with self.db.act_as(actor) as tx:
+            return db.page_of_lists(tx, archived=False, text="", limit=most, offset=0)
 
     def find(self, actor: Actor, list_id: UUID) -> ListSummary:
         with self.db.act_as(actor) as tx:

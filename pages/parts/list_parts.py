@@ -1,18 +1,31 @@
 """Lists drawn: the table of all, and one list with what can be done to it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from urllib.parse import urlencode
 
 import dash_bootstrap_components as dbc
 from dash import dcc, html
 from dash.development.base_component import Component
 
 from pages import ids
-from pages.parts.shell import card, empty_state, labelled, page_header
+from pages.parts.shell import card, empty_state, labelled, page_header, pager
 from services.domain.lists import LONGEST_NAME, ListSummary
 
 
-def lists_table(lists: Sequence[ListSummary], is_archive: bool) -> Component:
-    if not lists and is_archive:
+def lists_address(shown: Mapping[str, str], **changes: str) -> str:
+    """The address of the lists with some of its parts changed; an empty one is left out."""
+    wanted = {name: value for name, value in {**shown, **changes}.items() if value}
+    return f"/lists?{urlencode(wanted)}" if wanted else "/lists"
+
+
+def lists_table(lists: Sequence[ListSummary], shown: Mapping[str, str], page: int, pages: int) -> Component:
+    """One page of lists; `shown` is what the address asks for."""
+    if not lists and shown.get("q"):
+        return empty_state(
+            "No list has a name like that.",
+            dcc.Link("All lists", href=lists_address(shown, q="", page=""), className="btn btn-secondary"),
+        )
+    if not lists and shown.get("archived"):
         return empty_state("No list was archived.")
     if not lists:
         return empty_state(
@@ -31,8 +44,13 @@ def lists_table(lists: Sequence[ListSummary], is_archive: bool) -> Component:
         )
         for found in lists
     ]
+    table = html.Table([html.Thead(html.Tr(head)), html.Tbody(rows)], className="table")
     return html.Div(
-        html.Table([html.Thead(html.Tr(head)), html.Tbody(rows)], className="table"), className="block table-wrap"
+        [
+            html.Div(table, className="table-wrap"),
+            pager(page, pages, lambda number: lists_address(shown, page=str(number))),
+        ],
+        className="block",
     )
 
 

@@ -11,7 +11,7 @@ from dash import dcc, html
 from dash.development.base_component import Component
 
 from pages import ids
-from pages.parts.shell import empty_state
+from pages.parts.shell import empty_state, pager
 from services.domain.money import show_usd
 from services.domain.screenings import OverrideRow, ResultRow, ScreeningQuote, ScreeningRow, nobody_left
 
@@ -214,7 +214,7 @@ def results_list(
             html.Ul([result_row(row, str(row.screening_id) == open_id) for row in rows], className="result-rows")
             if rows
             else empty_state("Nobody stands like this."),
-            pager(view, page, pages),
+            pager(page, pages, lambda number: address(view, page=str(number), open="")),
         ]
     )
 
@@ -293,17 +293,6 @@ def why(row: ResultRow) -> str:
     if row.is_outdated:
         extras = f"By version {row.version_number}, not the present criteria. {extras}"
     return extras + (" ".join(row.reasons or []) or row.summary or "")
-
-
-def pager(view: Mapping[str, str], page: int, pages: int) -> Component | None:
-    if pages < 2:
-        return None
-    links = [
-        dcc.Link(label, href=address(view, page=str(target), open=""), className="btn btn-secondary btn-sm")
-        for target, label in ((page - 1, "Previous"), (page + 1, "Next"))
-        if 1 <= target <= pages
-    ]
-    return html.Nav([*links, html.Span(f"Page {page} of {pages}", className="text-secondary")], className="pager")
 
 
 def no_card(has_rows: bool) -> Component | None:

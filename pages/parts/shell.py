@@ -1,6 +1,6 @@
 """The shell: what is around every page, and the pieces pages share."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import dash_bootstrap_components as dbc
@@ -196,3 +196,16 @@ def labelled(label: str, control: Component, hint: str = "") -> Component:
 def card(title: str, children: Any, **attributes: Any) -> Component:
     """A titled block of a page."""
     return html.Section([html.H2(title, className="card-title"), html.Div(children)], className="block", **attributes)
+
+
+def pager(page: int, pages: int, address: Callable[[int], str]) -> Component | None:
+    """Links to the pages before and after; nothing where there is only one. `address` is that of a page."""
+    if pages < 2:
+        return None
+    links = [
+        dcc.Link(label, href=address(number), className="btn btn-secondary btn-sm")
+        for number, label in ((page - 1, "Previous"), (page + 1, "Next"))
+        if 1 <= number <= pages
+    ]
+    words = html.Span(f"Page {page:,} of {pages:,}", className="text-secondary")
+    return html.Nav([*links, words], className="pager", **{"aria-label": "Pages"})

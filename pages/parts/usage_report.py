@@ -232,13 +232,3 @@ def figure_cells(lines: Sequence[UsageFigures]) -> list[list[Component]]:
         ]
         for at, line in enumerate(lines)
     ]
-
-
-def pager(query: Mapping[str, str], page: int, pages: int) -> Component | None:
-    if pages < 2:
-        return None
-    links = []
-    for target, label in ((page - 1, "Previous"), (page + 1, "Next")):
-        if 1 <= target <= pages:
-            links.append(dcc.Link(label, href=address({**query, "page": str(target)}), className="btn btn-secondary"))
-    return html.Nav([*links, html.Span(f"Page {page} of {pages}", className="text-secondary")], className="pager")

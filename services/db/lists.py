@@ -15,10 +15,16 @@ from services.errors import Conflict
 Q = queries("lists")
 
 
-def all_lists(tx: Tx, *, archived: bool) -> list[ListSummary]:
-    """The active lists, or the archived ones; newest first."""
+def page_of_lists(tx: Tx, *, archived: bool, text: str, limit: int, offset: int) -> list[ListSummary]:
+    """Some of the active lists, or of the archived ones, whose names hold `text`; newest first."""
+    values = {"archived": archived, "text": text, "limit": limit, "offset": offset}
     with tx.cursor(row_factory=class_row(ListSummary)) as cursor:
-        return cursor.execute(Q["all_lists"], {"archived": archived}).fetchall()
+        return cursor.execute(Q["page_of_lists"], values).fetchall()
+
+
+def count_lists(tx: Tx, *, archived: bool, text: str) -> int:
+    row = tx.execute(Q["count_lists"], {"archived": archived, "text": text}).fetchone()
+    return int(row[0]) if row else 0
 
 
 def find_list(tx: Tx, list_id: UUID) -> ListSummary | None:

@@ -79,7 +79,7 @@ class Property:
         return {
             ids.IMPORT_OPEN: {"import_id": self.import_id, "after": ""},
             ids.LIST_OPEN: {"list_id": self.list_id},
-            ids.LISTS_SHOWN: {"archived": False},
+            ids.LISTS_SHOWN: {"archived": ""},
             ids.POSITION_OPEN: {"position_id": self.position_id, "version_id": self.version_id},
             ids.POSITION_SEEN: {"version_id": self.version_id, "revision": self.revision},
             ids.POSITION_SAVED: str(uuid4()),

@@ -63,10 +63,8 @@ def test_two_active_lists_cannot_have_one_name(lists: Lists, team: Team, rivals:
 def test_archiving_frees_the_name_and_is_undone_unless_it_was_taken(lists: Lists, team: Team) -> None:
     made = lists.create(team.recruiter, "Backend")
     lists.archive(team.recruiter, made.id)
-    assert (lists.all(team.recruiter), [found.id for found in lists.all(team.recruiter, archived=True)]) == (
-        [],
-        [made.id],
-    )
+    assert (lists.newest(team.recruiter), lists.page(team.recruiter).lists) == ([], [])
+    assert [found.id for found in lists.page(team.recruiter, archived=True).lists] == [made.id]
     with pytest.raises(Conflict, match="archived"):
         lists.rename(team.recruiter, made.id, "X")
     lists.restore(team.recruiter, made.id)
@@ -105,4 +103,16 @@ def test_another_organization_cannot_see_or_change_a_list(
     for attempt in attempts:
         with pytest.raises(NotFound):
             attempt()
-    assert (lists.all(thief), lists.find(team.recruiter, made.id).members) == ([], 1)
+    assert (lists.page(thief).lists + lists.newest(thief), lists.find(team.recruiter, made.id).members) == ([], 1)
+
+
+def test_lists_come_in_pages_newest_first_and_by_a_part_of_their_names(lists: Lists, team: Team) -> None:
+    made = [lists.create(team.recruiter, f"{'Odd' if number % 2 else 'Even'} {number:03}").id for number in range(120)]
+    pages = [lists.page(team.recruiter, number) for number in (1, 2, 3)]
+    assert [found.id for page in pages for found in page.lists] == made[::-1]
+    assert [(page.number, page.pages, len(page.lists)) for page in pages] == [(1, 3, 50), (2, 3, 50), (3, 3, 20)]
+    assert lists.page(team.recruiter, 99).number == 3
+    odd = lists.page(team.recruiter, 2, " ODD ")
+    assert ([found.id for found in odd.lists], odd.pages) == (made[1::2][::-1][50:], 2)
+    assert lists.page(team.recruiter, text="%").lists == []
+    assert [found.id for found in lists.newest(team.recruiter, 3)] == made[::-1][:3]

@@ -1,11 +1,17 @@
 -- Named lists of candidates.
 
--- name: all_lists
+-- name: page_of_lists
+-- Some of the active or the archived lists whose names hold a text, newest first; members of these only are counted.
 SELECT l.id, l.name, u.name AS created_by_name, l.created_at, l.archived_at,
        (SELECT count(*) FROM list_members m WHERE m.list_id = l.id) AS members
   FROM lists l JOIN users u ON u.id = l.created_by
- WHERE (l.archived_at IS NOT NULL) = %(archived)s
- ORDER BY l.created_at DESC, l.id
+ WHERE (l.archived_at IS NOT NULL) = %(archived)s AND strpos(lower(l.name), lower(%(text)s)) > 0
+ ORDER BY l.created_at DESC, l.id LIMIT %(limit)s OFFSET %(offset)s
+
+-- name: count_lists
+-- How many lists all of its pages show.
+SELECT count(*) FROM lists l
+ WHERE (l.archived_at IS NOT NULL) = %(archived)s AND strpos(lower(l.name), lower(%(text)s)) > 0
 
 -- name: find_list
 SELECT l.id, l.name, u.name AS created_by_name, l.created_at, l.archived_at,
