@@ -23,14 +23,12 @@ from pages.parts.screening_parts import (
     choose_position,
     head,
     missing,
-    no_card,
     order_form,
     problem,
     quote_words,
-    reason_chooser,
     results_list,
-    verdict_card,
 )
+from pages.parts.verdict_card import no_card, reason_chooser, verdict_card
 from services.domain.screenings import PositionRun
 from services.errors import AppError, BadInput, Conflict
 from services.lists import GONE as NO_LIST
@@ -185,7 +183,7 @@ def show_card(opened: View, decision: View | None, _changed: str | None) -> Comp
     """The verdict of the open person; asks for a reason while a decision against the model waits for one."""
     screening_id = whole_number(opened.get("screening_id"))
     if screening_id is None:
-        return no_card(has_rows=True)
+        return no_card()
     file = current().screening.verdict(actor(), screening_id)
     asks = None
     if decision and decision.get("screening_id") == opened["screening_id"]:

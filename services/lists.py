@@ -12,7 +12,7 @@ from services.errors import Conflict, NotFound
 
 GONE = "This list no longer exists."
 PAGE_SIZE = 50
-MOST_OFFERED = 200
+MOST_OFFERED = 1000
 
 
 @dataclass(frozen=True)

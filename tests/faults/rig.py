@@ -337,6 +337,19 @@ def expire_lease(superuser: psycopg.Connection[Any], run_id: UUID) -> None:
     superuser.execute("UPDATE runs SET lease_until = clock_timestamp() - interval '1 ms' WHERE id = %s", [run_id])
 
 
+@contextmanager
+def alongside(work: Callable[[threading.Event], None]) -> Iterator[None]:
+    """Let somebody work in a thread for the time of the block; the event tells them that it is over."""
+    over = threading.Event()
+    thread = threading.Thread(target=work, args=(over,))
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
 def until(what: Callable[[], Any], seconds: float = 15.0) -> Any:
     """Wait for a condition."""
     give_up_at = time.monotonic() + seconds

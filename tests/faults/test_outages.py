@@ -3,7 +3,6 @@
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from uuid import UUID, uuid4
 
@@ -17,7 +16,7 @@ from services.runs.wheel import LEASE_SECONDS, STILL_AFTER_SECONDS
 from services.screening import ScreeningOrder
 from services.settings import Settings
 from services.wiring import Services, build
-from tests.faults.rig import database_gone
+from tests.faults.rig import alongside, database_gone
 from tests.fixtures.app import Caller, post_sign_in, wait_until
 from tests.fixtures.product import ANA, MIA, Product
 from tests.journeys.accounts_of import charges_agree
@@ -37,17 +36,6 @@ class Saving:
     actor: Actor
     saved: set[str] = field(default_factory=set)
     refusals: set[str] = field(default_factory=set)
-
-    @contextmanager
-    def going_on(self) -> Iterator[None]:
-        over = threading.Event()
-        thread = threading.Thread(target=self.save, args=(over,))
-        thread.start()
-        try:
-            yield
-        finally:
-            over.set()
-            thread.join()
 
     def save(self, over: threading.Event) -> None:
         while not over.wait(0.02):
@@ -93,7 +81,7 @@ def test_a_run_and_what_was_saved_outlive_a_database_that_is_gone_for_longer_tha
     product.simulators.faults(latency=[{"provider": "openai", "distribution": slow}])
     run_id = order_a_screening(product, services, ana)
     saving = Saving(services, ana)
-    with Caller(product.url, f"csrf_{product.url.rsplit(':', 1)[1]}") as mia, saving.going_on():
+    with Caller(product.url, f"csrf_{product.url.rsplit(':', 1)[1]}") as mia, alongside(saving.save):
         assert post_sign_in(mia, product.url, MIA, product.password).status_code == 303
         wait_until(lambda: len(done(product, run_id)) >= 40, 30, product.logs)
         before = done(product, run_id)

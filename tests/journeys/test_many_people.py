@@ -6,8 +6,6 @@ import random
 import signal
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -20,6 +18,7 @@ import requests
 from playwright.sync_api import Browser, expect
 
 from pages import ids
+from tests.faults.rig import alongside
 from tests.fixtures.app import Caller, post_sign_in, wait_until
 from tests.fixtures.product import ANA, BEN, MIA, Product
 from tests.journeys.accounts_of import charges_agree, unknown_calls
@@ -45,17 +44,6 @@ class Browsing:
     seconds: list[float] = field(default_factory=list)
     retried: int = 0
     errors: list[str] = field(default_factory=list)
-
-    @contextmanager
-    def going_on(self) -> Iterator[None]:
-        over = threading.Event()
-        thread = threading.Thread(target=self.browse, args=(over,))
-        thread.start()
-        try:
-            yield
-        finally:
-            over.set()
-            thread.join()
 
     def browse(self, over: threading.Event) -> None:
         dice = random.Random(1)
@@ -146,7 +134,7 @@ def test_two_thousand_people_are_screened_while_processes_die(
         orders = [a_thousand(product, ana, ANA, 20_000, tmp_path), a_thousand(product, ben, BEN, 30_000, tmp_path)]
         unknown_before = set(unknown_calls(product))
         browsing = Browsing(product, MIA)
-        with browsing.going_on():
+        with alongside(browsing.browse):
             for order in orders:
                 order.start()
             runs = [order.run_id() for order in orders]

@@ -11,6 +11,7 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import Browser, expect
 
+from callbacks.screening import form_text
 from pages import ids
 from tests.fixtures.app import Caller, post_sign_in
 from tests.fixtures.product import ANA, SOL, Product
@@ -87,6 +88,10 @@ class Property:
             ids.SCREENING_VIEW: {"position": self.position_id, "list": self.list_id, "open": str(self.screening_id)},
             ids.SCREENING_FORM: str(uuid4()),
             ids.SCREENING_SEEN: "",
+            # The price of the very form that is forged below, so that the start is not refused for its price.
+            ids.SCREENING_QUOTED: form_text("all", None, True, None),
+            ids.SCREENING_PRESSED: {"screening": str(self.screening_id), "verdict": "GO", "press": "1"},
+            ids.SCREENING_REASONED: {"screening": str(self.screening_id), "number": "1", "press": "1"},
             ids.SCREENING_CHANGED: str(uuid4()),
             ids.SCREENING_OPEN: {"screening_id": str(self.screening_id)},
             ids.SCREENING_DECISION: {"screening_id": str(self.screening_id), "verdict": "GO"},

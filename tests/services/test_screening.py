@@ -80,9 +80,12 @@ class Office:
 
     def settle_last(self, run_id: UUID, state: str, reason: str) -> None:
         """Let the last item of a run end without a result."""
-        last = "WHERE run_id = %s AND position = (SELECT max(position) FROM run_items WHERE run_id = %s)"
-        self.superuser.execute(f"UPDATE run_items SET state = 'claimed' {last}", [run_id, run_id])
-        self.superuser.execute(f"UPDATE run_items SET state = %s, reason = %s {last}", [state, reason, run_id, run_id])
+        for step, why in (("claimed", ""), (state, reason)):
+            self.superuser.execute(
+                "UPDATE run_items SET state = %(step)s, reason = %(why)s WHERE run_id = %(run)s"
+                " AND position = (SELECT max(position) FROM run_items WHERE run_id = %(run)s)",
+                {"step": step, "why": why, "run": run_id},
+            )
 
 
 @pytest.fixture
