@@ -322,6 +322,13 @@ def register(app: Dash) -> None:
         Input(ids.SCREENING_SEEN, "data"),
         State(ids.SCREENING_VIEW, "data"),
     )(show_quote)
+    # Before `show_quote` answers: what stands there is the price of the form as it was.
+    app.clientside_callback(
+        ClientsideFunction("triage", "hasNoPriceYet"),
+        Output(ids.SCREENING_START, "disabled", allow_duplicate=True),
+        *(Input(control, "value") for control in order),
+        prevent_initial_call=True,
+    )
     app.callback(
         Output(ids.SCREENING_FORM, "data", allow_duplicate=True),
         Output(ids.SCREENING_CHANGED, "data", allow_duplicate=True),

@@ -202,6 +202,9 @@ def test_nobody_waits_in_a_run_that_was_stopped(office: Office, superuser: psyco
 def test_verdicts_of_older_criteria_are_marked(office: Office) -> None:
     started = office.screening.start(office.team.recruiter, office.order())
     [screening_id] = office.judge(started.run_id, ["GO"])
+    before = office.screening.results(office.team.recruiter, office.saved.position_id, office.list_id).rows
+    assert (before[0].standing, before[0].is_outdated) == ("GO", False)
+    assert not office.screening.verdict(office.team.recruiter, screening_id).row.is_outdated
     seen = office.positions.open(office.team.recruiter, office.saved.position_id).version.row
     edited = BriefText("Backend team.", "Go in production", "", "")
     office.positions.save(

@@ -239,6 +239,26 @@ def test_the_cap_is_never_passed(bench: Bench) -> None:
     assert bench.complaints(run) == ()
 
 
+def test_a_cap_counts_what_a_cut_off_drive_had_under_way(bench: Bench) -> None:
+    """Four calls whose outcome nobody knows can have used the whole cap: the next drive spends nothing more."""
+    run = bench.order(12, cap_usd=PRICE * 8)
+    bench.shop.choose = lambda _number, _item: Behaviour(seconds=30.0)
+
+    async def cut_off() -> None:
+        drive = asyncio.create_task(bench.driver(run.drive_id).drive())
+        await asyncio.to_thread(until, lambda: len(bench.shop.arrivals) == 4)
+        drive.cancel()
+        await asyncio.gather(drive, return_exceptions=True)
+
+    asyncio.run(cut_off())
+    bench.shop.choose = lambda _number, _item: Behaviour()
+    expire_lease(bench.superuser, run.run_id)
+    assert bench.drive(new_drive(bench.superuser, run.run_id)) is RunState.PAUSED
+    progress = bench.progress(run)
+    assert (progress.pause_reason, progress.cost_usd, progress.unknown_usd) == ("budget", 0, PRICE * 8)
+    assert len(bench.shop.arrivals) == 4
+
+
 def test_one_item_that_cannot_be_prepared_fails_alone(bench: Bench) -> None:
     run = bench.order(20)
     assert bench.drive(run.drive_id, cannot_prepare=7) is RunState.SUCCEEDED
