@@ -264,8 +264,15 @@ def ruling_of(call: PlannedCall, outcome: str) -> Ruling:
     return rule_error(prepared, intent_id, errors[outcome], POLICY, 1, Random(1))
 
 
+ORDERS = {
+    "fates": st.lists(st.sampled_from(["call"] * 8 + ["skipped", "refused"]), min_size=1, max_size=PEOPLE),
+    "cap": st.none() | st.integers(1, 12).map(lambda cents: PRICE * cents),
+    "is_under_way": st.sampled_from([True, True, False]),
+}
+
+
 class RunMachine(RuleBasedStateMachine):
-    """One run (and the retries made of it), its current drive, and drives that lost the wheel and do not know it."""
+    """One run after another, the drive of the newest, and drives that lost the wheel and do not know it."""
 
     database: Database
     superuser: Superuser
@@ -281,11 +288,7 @@ class RunMachine(RuleBasedStateMachine):
         self.receipts: dict[UUID, object] = {}
         self.finals: dict[int, ItemState] = {}
 
-    @initialize(
-        fates=st.lists(st.sampled_from(["call"] * 8 + ["skipped", "refused"]), min_size=1, max_size=PEOPLE),
-        cap=st.none() | st.integers(1, 12).map(lambda cents: PRICE * cents),
-        is_under_way=st.sampled_from([True, True, False]),
-    )
+    @initialize(**ORDERS)
     def open(self, fates: list[str], cap: Decimal | None, is_under_way: bool) -> None:
         people = list(self.people[: len(fates)])
         self.kind.fates = dict(zip(people, fates, strict=True))
@@ -304,6 +307,9 @@ class RunMachine(RuleBasedStateMachine):
             "SELECT id, candidate_id FROM run_items WHERE run_id = %s ORDER BY position", [self.run_id]
         ).fetchall()
         self.model = Model({item_id: Item(candidate_id) for item_id, candidate_id in rows}, cap)
+
+    def to_retry(self) -> list[Item]:
+        return [item for item in self.model.items.values() if item.state in ("failed", "refused", "unknown")]
 
     def item_of(self, call: PlannedCall) -> Item:
         return self.model.items[call.prepared.item.item_id]
@@ -498,17 +504,21 @@ class RunMachine(RuleBasedStateMachine):
         for item in self.model.items.values():
             item.is_delayed = False
 
-    @precondition(lambda self: self.model.state.is_final)
+    @precondition(lambda self: self.model.state.is_final and not self.to_retry())
+    @rule(**ORDERS)
+    def order_another(self, fates: list[str], cap: Decimal | None, is_under_way: bool) -> None:
+        """A run of its own; the old one's receipt is kept, and must stay as it is."""
+        self.receipts[self.run_id] = self.receipt(self.run_id)
+        self.open(fates, cap, is_under_way)
+
+    @precondition(lambda self: self.model.state.is_final and self.to_retry())
     @rule()
     def retry_failed(self) -> None:
-        """A new run of what brought no result; the old one's receipt is kept, and must stay as it is."""
-        again = [item for item in self.model.items.values() if item.state in ("failed", "refused", "unknown")]
-        if not again:
-            return
+        """A new run of what brought no result; here too the old one's receipt must stay as it is."""
+        again = self.to_retry()
         self.receipts[self.run_id] = self.receipt(self.run_id)
         self.run_id = self.runs.retry_failed(self.actor, self.run_id).run_id
         self.watch(self.model.cap)
-        self.current, self.stale = None, []
         assert [item.candidate_id for item in self.model.items.values()] == [item.candidate_id for item in again]
 
     def receipt(self, run_id: UUID) -> object:
