@@ -617,6 +617,8 @@ class RunMachine(RuleBasedStateMachine):
     def push(self) -> None:
         """One move of a driver and of people who want the run to end."""
         if self.model.state is RunState.PAUSED and self.current is None:
+            if self.model.pause_reason == "budget":
+                self.resume(None)
             self.resume(PRICE * PEOPLE * 4)
         if self.current is None:
             if self.model.is_held:
