@@ -237,15 +237,17 @@ def take_away(clicks: list[int | None], _clear: int | None, view_text: str | Non
 def open_person(person: str | None) -> tuple[Any, bool]:
     if person is None:
         return no_update, True
-    who = actor()
-    found = current().candidates.person(who, candidate_id(person))
-    return person_panel(found, may_delete=who.role in (Role.MANAGER, Role.ADMIN)), False
+    services, who = current(), actor()
+    found = services.candidates.person(who, candidate_id(person))
+    may_delete = who.role in (Role.MANAGER, Role.ADMIN)
+    return person_panel(found, may_delete, services.usage.time_zone(who)), False
 
 
 def show_payload(clicks: int | None, person: str | None) -> Component | Any:
     if not clicks or person is None:
         return no_update
-    return payload_text(current().candidates.payload(actor(), candidate_id(person)))
+    services, who = current(), actor()
+    return payload_text(services.candidates.payload(who, candidate_id(person)), services.usage.time_zone(who))
 
 
 def delete_person(

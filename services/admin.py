@@ -13,6 +13,7 @@ from services.db.accounts import AuditEvent, Member
 from services.db.pool import Database, Tx
 from services.domain.actors import Actor, Role
 from services.domain.money import read_usd
+from services.domain.time_zones import known_time_zone
 from services.errors import BadInput, Conflict, NotFound
 
 LINK_HOURS: Final[Mapping[LinkPurpose, int]] = {"invite": 7 * 24, "reset": 24}
@@ -151,7 +152,7 @@ def read_settings(name: str, stored: Mapping[str, Any]) -> OrganizationSettings:
     cap = stored.get("run_cap_usd")
     return OrganizationSettings(
         name,
-        stored.get("time_zone", "UTC"),
+        known_time_zone(stored.get("time_zone")),
         None if cap is None else Decimal(cap),
         tuple(stored.get("override_reasons", DEFAULT_REASONS)),
     )
