@@ -36,11 +36,13 @@ TONES = {
     RunState.STOPPED: "quiet",
 }
 PAUSES = {
-    "user": "Paused by hand. Nothing was lost; resume when you like.",
+    "user": "Paused by hand. Nothing was lost.",
     "budget": "Paused at its cap.",
     "quota": "Paused: today's quota is used up.",
     "provider": "Paused by trouble with the provider.",
 }
+# What makes a run go on that rests for this reason; nothing where its message says it, or time does it.
+NEXT_STEPS = {"user": "resume it", "budget": "raise the cap"}
 ITEM_WORDS = {
     ItemState.WAITING: "Waiting",
     ItemState.CLAIMED: "Starting",
@@ -134,7 +136,7 @@ def show_progress(run: RunProgress, may_steer: bool) -> Component:
                 className="run-head",
             ),
             progress_bar(run),
-            html.P(sentence(run), className="run-sentence", role="status", **{"aria-live": "polite"}),
+            html.P(sentence(run, may_steer), className="run-sentence", role="status", **{"aria-live": "polite"}),
             html.Dl(
                 [html.Div([html.Dt(name), html.Dd(value)]) for name, value in facts(run)],
                 className="run-facts",
@@ -207,7 +209,7 @@ def progress_bar(run: RunProgress) -> Component:
     )
 
 
-def sentence(run: RunProgress) -> str:
+def sentence(run: RunProgress, may_steer: bool) -> str:
     """How far the run is, in one line; said aloud to those who listen."""
     counted = f"{run.settled:,} of {run.items:,}"
     match run.state:
@@ -222,9 +224,17 @@ def sentence(run: RunProgress) -> str:
         case RunState.STOPPING:
             return f"{counted}. Stopping: what is under way is still kept."
         case RunState.PAUSED:
-            return f"{counted}. {PAUSES[run.pause_reason]}"
+            return f"{counted}. {PAUSES[run.pause_reason]}{next_step(run, may_steer)}"
         case _:
             return f"{counted}."
+
+
+def next_step(run: RunProgress, may_steer: bool) -> str:
+    """What to do about a run that rests; for whoever may only look, who can do it."""
+    step = NEXT_STEPS.get(run.pause_reason)
+    if not may_steer:
+        return f" Only {run.user_name}, a manager or an admin can {step or 'resume it'}."
+    return f" {step.capitalize()} to go on." if step else ""
 
 
 def facts(run: RunProgress) -> list[tuple[str, str]]:
