@@ -186,6 +186,7 @@ def quote_words(quote: ScreeningQuote) -> list[Component | str | None]:
         if quote.under_way
         else None,
         html.Span(thin_words(quote), className="text-unsure") if quote.thin else None,
+        html.Div(problem(quote.over_cap)) if quote.over_cap else None,
     ]
 
 
