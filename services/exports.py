@@ -27,6 +27,7 @@ from services.domain.actors import Actor
 from services.domain.candidate_view import View
 from services.domain.dates import Month, month_of
 from services.domain.headers import normal_header
+from services.domain.runs import show_reason
 from services.domain.spreadsheets import (
     BYTE_ORDER_MARK,
     EXPORT_COLUMNS,
@@ -76,7 +77,7 @@ VERDICT_COLUMNS: Final[Mapping[str, Reader]] = {
     "nice_to_haves": lambda row: row.nice_tags,
     "nice_to_haves_met": lambda row: None if row.nice_met is None else f"{row.nice_met} of {row.nice_asked}",
     "standing": lambda row: row.standing,
-    "failure": lambda row: row.failure,
+    "failure": lambda row: show_reason(row.failure) if row.failure else None,
     "criteria_version": lambda row: row.version_number,
     "screened_on": lambda row: row.screened_at,
     "profile_summary": lambda row: row.profile_summary,

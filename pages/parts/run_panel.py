@@ -14,7 +14,7 @@ from pages.parts.figures import MONEY_HEAD, amount_cell
 from pages.parts.shell import PROVIDER_NAMES, card, empty_state
 from pages.parts.times import show_when, zone_note
 from services.domain.money import show_column, show_usd, total
-from services.domain.runs import ItemState, ReceiptLine, RunEvent, RunItem, RunProgress, RunState
+from services.domain.runs import ItemState, ReceiptLine, RunEvent, RunItem, RunProgress, RunState, show_reason
 
 WATCH_MS = 1000
 STATE_WORDS = {
@@ -52,11 +52,6 @@ ITEM_WORDS = {
     ItemState.REFUSED: "Refused",
     ItemState.SKIPPED: "Skipped",
     ItemState.UNKNOWN: "Unknown outcome",
-}
-# Reasons that the database writes, in words for those who wait for a result.
-REASON_WORDS = {
-    "process_lost": "The run was interrupted before the answer came; it may have been charged.",
-    "dead_letter": "The run was interrupted twice while it prepared this person, so this person was left out.",
 }
 ITEM_TONES = {
     ItemState.DONE: "good",
@@ -264,7 +259,7 @@ def trouble(run: RunProgress) -> Component | None:
     if not run.message:
         return None
     tone = "warning" if run.state is RunState.PAUSED else "danger"
-    return dbc.Alert(run.message, color=tone, class_name="run-trouble")
+    return dbc.Alert(show_reason(run.message), color=tone, class_name="run-trouble")
 
 
 def show_seconds(seconds: float | None) -> str:
@@ -331,7 +326,7 @@ def items_table(items: Sequence[RunItem], run_id: str, shown: str, next_after: i
                 html.Td(
                     html.Span(ITEM_WORDS[item.state], className=f"chip chip-{ITEM_TONES.get(item.state, 'quiet')}")
                 ),
-                html.Td(REASON_WORDS.get(item.reason_code, item.reason)),
+                html.Td(show_reason(item.reason)),
                 html.Td(show_when(item.settled_at, time_zone), className="text-nowrap"),
             ]
         )
@@ -405,7 +400,7 @@ def event_words(event: RunEvent, name: str, time_zone: str) -> list[Component | 
     words = EVENT_WORDS.get(event.event, event.event)
     if event.event == "rescued":
         words += rescued_words(event.detail)
-    said = event.detail.get("message") or PAUSES.get(event.detail.get("reason", ""), "") or name
+    said = show_reason(event.detail.get("message", "")) or PAUSES.get(event.detail.get("reason", ""), "") or name
     is_by_somebody = event.user_name and event.event in ("queued", "stopping", "stopped")
     by = f" by {event.user_name}" if is_by_somebody else ""
     when = html.Span(show_when(event.at, time_zone, seconds=True), className="text-secondary")

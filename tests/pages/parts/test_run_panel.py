@@ -66,9 +66,15 @@ def test_every_state_of_a_person_is_a_word_in_sentence_case(state: ItemState) ->
     assert ITEM_WORDS[state][0].isupper() and not ENGINEERS.search(ITEM_WORDS[state])
 
 
-@pytest.mark.parametrize("code", ["process_lost", "dead_letter"])
-def test_a_reason_written_by_the_database_is_told_without_machinery(code: str) -> None:
-    item = RunItem(1, 1, 1, "Noa Example", "", ItemState.UNKNOWN, 1, code, "The job process ended.", BEGAN)
+@pytest.mark.parametrize(
+    "stored",
+    [
+        "The job process ended while the answer was on its way; it may have been charged.",
+        "The job process ended twice while this person was being prepared.",
+    ],
+)
+def test_a_reason_written_by_the_database_is_told_without_machinery(stored: str) -> None:
+    item = RunItem(1, 1, 1, "Noa Example", "", ItemState.UNKNOWN, 1, "process_lost", stored, BEGAN)
     table = items_table([item], "r", "", None, "UTC").children[1].children
     reason = words(table.children[1].children[0].children[3])
     assert not ENGINEERS.search(reason) and "interrupted" in reason
