@@ -227,7 +227,7 @@ def settings_form(
             labelled(
                 "Reasons for overriding a verdict",
                 dbc.Textarea(id=ids.ADMIN_OVERRIDE_REASONS, value="\n".join(override_reasons), rows=5),
-                "One a line. People choose one of these or write their own.",
+                "One a line, at most 9: on a verdict the keys 1 to 9 choose them.",
             ),
             html.Button("Save", id=ids.ADMIN_SAVE_SETTINGS, type="button", className="btn btn-primary"),
         ]

@@ -14,6 +14,7 @@ from pages.parts.times import show_when, when_words, zone_note
 from services.domain.headers import HeaderMapping, Note, Target
 from services.domain.imports import (
     CHOICES,
+    NUL_SIGN,
     Column,
     ImportPreview,
     ImportRecord,
@@ -197,6 +198,8 @@ def column_samples(preview: ImportPreview, target: Target, index: int | None) ->
     if index is None:
         return "left empty"
     samples = " · ".join(preview.columns[index].samples) or "no values in the first rows"
+    if NUL_SIGN in samples:
+        samples += f" ({NUL_SIGN} is a NUL byte: its row will be rejected)"
     if index != first_column(preview.mapping, target):
         return samples
     further = [c.index for c in preview.mapping.mapped if c.target is target and c.index != index]
