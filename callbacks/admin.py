@@ -34,8 +34,8 @@ def show_page(_page: str | None) -> Component:
 
 
 def show_members(_changed: int | None) -> Component:
-    admin, me = current().admin, actor()
-    return member_table(admin.members(me), me, admin.settings(me).time_zone)
+    services, me = current(), actor()
+    return member_table(services.admin.members(me), me, services.usage.time_zone(me))
 
 
 def invite(
@@ -112,10 +112,10 @@ def show_older(_clicks: int | None, oldest: int | None) -> tuple[Any, int | None
 
 def page_of_history(before: int) -> tuple[list[Component], int | None, bool]:
     """One page: its rows, the id to go on from, and whether it was the last."""
-    admin, me = current().admin, actor()
-    events = admin.history(me, before)
+    services, me = current(), actor()
+    events = services.admin.history(me, before)
     return (
-        history_rows(events, admin.settings(me).time_zone),
+        history_rows(events, services.usage.time_zone(me)),
         events[-1].id if events else None,
         len(events) < AUDIT_PAGE,
     )

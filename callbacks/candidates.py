@@ -84,10 +84,10 @@ def restore(search: str | None, came_back: dict[str, str] | None) -> tuple[Any, 
     read = read_view(wanted)
     for notice in read.notices:
         notify(notice, "warning")
-    view, problem = read.view, text_problem(read.view.text)
-    applied = replace(view, text="" if problem else view.text, person=None, row=0)
+    view = read.view
+    applied = replace(view, text="" if text_problem(view.text) else view.text, person=None, row=0)
     person = str(view.person) if view.person is not None else None
-    return show_view(applied), person, problem, *control_values(view)
+    return show_view(applied), person, *control_values(view)
 
 
 def control_values(view: View) -> tuple[Any, ...]:
@@ -115,16 +115,22 @@ def first(values: Sequence[str]) -> str:
     return values[0] if values else ""
 
 
-def apply_controls(*arguments: str | float | None) -> tuple[Any, str]:
-    """The view that the controls ask for now; an invalid text is said and the text before it stays in force."""
+def apply_controls(*arguments: str | float | None) -> Any:
+    """The view that the controls ask for now; where the text is invalid the one before it stays in force."""
     *values, view_text = arguments
     before = read_view(text_of(view_text)).view
     read = read_view(urlencode(control_pairs(dict(zip(CONTROLS, values, strict=True)), before)))
     for notice in read.notices:
         notify(notice, "warning")
-    wanted, problem = read.view, text_problem(read.view.text)
-    after = replace(before, text=before.text if problem else wanted.text, filters=wanted.filters)
-    return (no_update if after == before else show_view(after)), problem
+    wanted = read.view
+    text = before.text if text_problem(wanted.text) else wanted.text
+    after = replace(before, text=text, filters=wanted.filters)
+    return no_update if after == before else show_view(after)
+
+
+def show_text_problem(text: str | None) -> str:
+    """Why the text that stands in the box now is not applied; nothing if it is."""
+    return text_problem(text or "")
 
 
 def control_pairs(values: dict[str, Any], before: View) -> list[tuple[str, str]]:
@@ -237,15 +243,17 @@ def take_away(clicks: list[int | None], _clear: int | None, view_text: str | Non
 def open_person(person: str | None) -> tuple[Any, bool]:
     if person is None:
         return no_update, True
-    who = actor()
-    found = current().candidates.person(who, candidate_id(person))
-    return person_panel(found, may_delete=who.role in (Role.MANAGER, Role.ADMIN)), False
+    services, who = current(), actor()
+    found = services.candidates.person(who, candidate_id(person))
+    may_delete = who.role in (Role.MANAGER, Role.ADMIN)
+    return person_panel(found, may_delete, services.usage.time_zone(who)), False
 
 
 def show_payload(clicks: int | None, person: str | None) -> Component | Any:
     if not clicks or person is None:
         return no_update
-    return payload_text(current().candidates.payload(actor(), candidate_id(person)))
+    services, who = current(), actor()
+    return payload_text(services.candidates.payload(who, candidate_id(person)), services.usage.time_zone(who))
 
 
 def delete_person(
@@ -308,18 +316,22 @@ def register(app: Dash) -> None:
     app.callback(
         Output(ids.CANDIDATES_VIEW, "data"),
         Output(ids.CANDIDATES_PERSON, "data"),
-        Output(ids.CANDIDATES_TEXT_PROBLEM, "children"),
         *(Output(control, "value") for control in CONTROLS),
         Input(ids.ADDRESS, "search"),
         Input(ids.CANDIDATES_CAME_BACK, "data"),
     )(restore)
     app.callback(
         Output(ids.CANDIDATES_VIEW, "data", allow_duplicate=True),
-        Output(ids.CANDIDATES_TEXT_PROBLEM, "children", allow_duplicate=True),
         *(Input(control, "value") for control in CONTROLS),
         State(ids.CANDIDATES_VIEW, "data"),
         prevent_initial_call=True,
     )(apply_controls)
+    # By the box alone: whatever fills, mends or clears it, the sentence is about what stands there.
+    app.callback(
+        Output(ids.CANDIDATES_TEXT_PROBLEM, "children"),
+        Input(ids.CANDIDATES_TEXT, "value"),
+        prevent_initial_call=True,
+    )(show_text_problem)
     app.callback(
         Output(ids.CANDIDATES_COUNT_LINE, "children"),
         Output(ids.CANDIDATES_COUNT, "data"),

@@ -32,8 +32,9 @@ LARGEST_ROW = 2**31 - 1
 
 
 def show_imports(_address: str) -> tuple[Component, Component]:
-    imports = current().imports
-    return limit_hint(imports.upload_limit_bytes), recent_imports(imports.recent(actor()))
+    services, who = current(), actor()
+    recent = recent_imports(services.imports.recent(who), services.usage.time_zone(who))
+    return limit_hint(services.imports.upload_limit_bytes), recent
 
 
 def open_import(wanted: dict[str, str]) -> tuple[Component, bool, Any, list[Component]]:
@@ -45,15 +46,17 @@ def open_import(wanted: dict[str, str]) -> tuple[Component, bool, Any, list[Comp
     except NotFound as gone:
         # A notice would pass, and the page stay blank.
         return missing_import(gone.message), True, no_update, []
+    time_zone = current().usage.time_zone(who)
     if record.state == "done":
         after = min(whole_number(wanted.get("after")) or 0, LARGEST_ROW)
         rejects = imports.rejects(who, import_id, after, REJECTS_A_PAGE)
-        return outcome(record, rejects, imports.possible_duplicates(who, import_id), after), True, no_update, []
+        duplicates = imports.possible_duplicates(who, import_id)
+        return outcome(record, rejects, duplicates, after, time_zone), True, no_update, []
     if record.state != "uploaded":
         return not_waiting(record), True, no_update, []
     preview = imports.preview(who, import_id)
     names = [html.Option(value=found.name) for found in current().lists.newest(who)]
-    return column_form(preview), False, preview.suggested_list, names
+    return column_form(preview, time_zone), False, preview.suggested_list, names
 
 
 def show_samples(column: str | None, wanted: dict[str, str]) -> str:

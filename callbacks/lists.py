@@ -19,8 +19,9 @@ from services.wiring import current
 
 def show_lists(shown: dict[str, str]) -> Component:
     is_archive, text = shown.get("archived") == "1", shown.get("q", "")
-    page = current().lists.page(actor(), whole_number(shown.get("page")) or 1, text, archived=is_archive)
-    return lists_table(page.lists, shown, page.number, page.pages)
+    services, who = current(), actor()
+    page = services.lists.page(who, whole_number(shown.get("page")) or 1, text, archived=is_archive)
+    return lists_table(page.lists, shown, page.number, page.pages, services.usage.time_zone(who))
 
 
 def find_lists(text: str | None, shown: dict[str, str]) -> str:
@@ -40,11 +41,13 @@ def create_list(clicks: int | None, submits: int | None, name: str | None) -> An
 
 
 def open_list(wanted: dict[str, str]) -> Component:
+    services, who = current(), actor()
     try:
-        return one_list(current().lists.find(actor(), parse_id(wanted.get("list_id"), GONE)))
+        found = services.lists.find(who, parse_id(wanted.get("list_id"), GONE))
     except NotFound as gone:
         # A notice would pass, and the page stay blank.
         return missing_list(gone.message)
+    return one_list(found, services.usage.time_zone(who))
 
 
 def change_list(

@@ -30,7 +30,8 @@ Wanted = dict[str, str]
 
 def show_positions(shown: dict[str, Any]) -> Component:
     is_archive = bool(shown.get("archived"))
-    return positions_table(current().positions.recent(actor(), is_archive), is_archive)
+    services, who = current(), actor()
+    return positions_table(services.positions.recent(who, is_archive), is_archive, services.usage.time_zone(who))
 
 
 def open_position(wanted: Wanted, saved: str | None) -> tuple[Any, ...]:
@@ -39,9 +40,10 @@ def open_position(wanted: Wanted, saved: str | None) -> tuple[Any, ...]:
         # The form is empty already, and whoever types quickly must not lose a word to this answer.
         return None, position_head("", None, None, True), *(no_update,) * 7, "–", False
     version = wanted.get("version_id")
+    services, who = current(), actor()
     try:
-        position = current().positions.open(
-            actor(),
+        position = services.positions.open(
+            who,
             parse_id(wanted.get("position_id"), GONE),
             parse_id(version, GONE) if version and not saved else None,
         )
@@ -54,7 +56,7 @@ def open_position(wanted: Wanted, saved: str | None) -> tuple[Any, ...]:
         {"version_id": str(row.id), "revision": row.revision} if position.is_latest else None,
         position_head(position.title, position.position_id, row, position.is_latest),
         *((no_update,) * 7 if saved else (position.title, *boxes, *read_brief(*boxes))),
-        versions_list(position.position_id, position.history, row.id),
+        versions_list(position.position_id, position.history, row.id, services.usage.time_zone(who)),
         False,
     )
 

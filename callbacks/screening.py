@@ -99,7 +99,7 @@ def show_quote(
         quote = current().screening.quote(actor(), parse_order(view, which, most, extras, cap))
     except AppError as error:
         return problem(error.message), True, form
-    return quote_words(quote), quote.to_screen == 0, form
+    return quote_words(quote), quote.to_screen == 0 or bool(quote.over_cap), form
 
 
 def form_text(which: str, most: str | None, extras: bool, cap: str | None) -> str:
@@ -184,12 +184,14 @@ def show_card(opened: View, decision: View | None, _changed: str | None) -> Comp
     screening_id = whole_number(opened.get("screening_id"))
     if screening_id is None:
         return no_card()
-    file = current().screening.verdict(actor(), screening_id)
+    services, who = current(), actor()
+    file = services.screening.verdict(who, screening_id)
     asks = None
     if decision and decision.get("screening_id") == opened["screening_id"]:
-        reasons = current().admin.settings(actor()).override_reasons
+        reasons = services.admin.settings(who).override_reasons
         asks = reason_chooser(parse_verdict(decision.get("verdict")), reasons)
-    return verdict_card(file.row, file.overrides, file.standing, asks, file.is_decided_by(actor()))
+    time_zone = services.usage.time_zone(who)
+    return verdict_card(file.row, file.overrides, file.standing, asks, file.is_decided_by(who), time_zone)
 
 
 def choose_verdict(press: View | None, made_here: list[int] | None) -> tuple[Any, Any, Any]:

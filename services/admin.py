@@ -13,11 +13,15 @@ from services.db.accounts import AuditEvent, Member
 from services.db.pool import Database, Tx
 from services.domain.actors import Actor, Role
 from services.domain.money import read_usd
+from services.domain.time_zones import known_time_zone
 from services.errors import BadInput, Conflict, NotFound
 
 LINK_HOURS: Final[Mapping[LinkPurpose, int]] = {"invite": 7 * 24, "reset": 24}
 MEMBERS_SHOWN: Final = 500
 AUDIT_PAGE: Final = 50
+# Each has a key of its own on the verdict card: 1 to 9.
+MOST_REASONS: Final = 9
+LONGEST_REASON: Final = 120
 NEWEST: Final = 2**62
 DEFAULT_REASONS: Final = (
     "Knows more than the profile shows",
@@ -151,7 +155,7 @@ def read_settings(name: str, stored: Mapping[str, Any]) -> OrganizationSettings:
     cap = stored.get("run_cap_usd")
     return OrganizationSettings(
         name,
-        stored.get("time_zone", "UTC"),
+        known_time_zone(stored.get("time_zone")),
         None if cap is None else Decimal(cap),
         tuple(stored.get("override_reasons", DEFAULT_REASONS)),
     )
@@ -171,8 +175,9 @@ def parse_settings(name: str, time_zone: str, run_cap_usd: str, override_reasons
     if time_zone not in time_zones():
         raise BadInput("Please choose a time zone from the list.", field="time_zone")
     reasons = tuple(dict.fromkeys(line.strip() for line in override_reasons.splitlines() if line.strip()))
-    if not 1 <= len(reasons) <= 20 or any(len(reason) > 120 for reason in reasons):
-        raise BadInput("Please give 1 to 20 reasons, one a line, each up to 120 characters.", field="reasons")
+    if not 1 <= len(reasons) <= MOST_REASONS or any(len(reason) > LONGEST_REASON for reason in reasons):
+        limits = f"Please give 1 to {MOST_REASONS} reasons, one a line, each up to {LONGEST_REASON} characters."
+        raise BadInput(limits, field="reasons")
     return OrganizationSettings(parse_name(name, "name"), time_zone, parse_cap(run_cap_usd), reasons)
 
 

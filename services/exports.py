@@ -10,21 +10,24 @@ import io
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from functools import partial
 from tempfile import SpooledTemporaryFile
 from typing import Final, TypeVar
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from services.clock import Clock
 from services.db import accounts, candidates, lists, positions
 from services.db import exports as db
 from services.db.exports import ExportRow
 from services.db.pool import Database, Tx
+from services.db.usage import organization_time_zone
 from services.domain.actors import Actor
 from services.domain.candidate_view import View
 from services.domain.dates import Month, month_of
 from services.domain.headers import normal_header
+from services.domain.runs import show_reason
 from services.domain.spreadsheets import (
     BYTE_ORDER_MARK,
     EXPORT_COLUMNS,
@@ -33,6 +36,7 @@ from services.domain.spreadsheets import (
     export_cell,
     ordered_columns,
 )
+from services.domain.time_zones import known_time_zone
 from services.errors import BadInput, Busy, NotFound
 
 T = TypeVar("T")
@@ -46,7 +50,7 @@ PAUSES_SECONDS: Final = (1.0, 2.0, 4.0, 8.0)
 STANDINGS: Final = ("GO", "MAYBE", "NO GO", "failed", "refused", "skipped", "unknown", "waiting", "none")
 VERDICTS: Final = STANDINGS[:3]
 
-Reader = Callable[[ExportRow], Cell]
+Reader = Callable[[ExportRow], Cell | datetime]
 
 # Column -> what stands in it. The product's own columns; their order is ordered_columns' business.
 PERSON_COLUMNS: Final[Mapping[str, Reader]] = {
@@ -73,9 +77,9 @@ VERDICT_COLUMNS: Final[Mapping[str, Reader]] = {
     "nice_to_haves": lambda row: row.nice_tags,
     "nice_to_haves_met": lambda row: None if row.nice_met is None else f"{row.nice_met} of {row.nice_asked}",
     "standing": lambda row: row.standing,
-    "failure": lambda row: row.failure,
+    "failure": lambda row: show_reason(row.failure) if row.failure else None,
     "criteria_version": lambda row: row.version_number,
-    "screened_on": lambda row: day(row.screened_at),
+    "screened_on": lambda row: row.screened_at,
     "profile_summary": lambda row: row.profile_summary,
 }
 WITHOUT_VERDICT_COLUMNS: Final[Mapping[str, Reader]] = {
@@ -88,8 +92,8 @@ FURTHER_COLUMNS: Final[Mapping[str, Reader]] = {
     "experience_months": lambda row: row.industry_months,
     "enrichment": lambda row: row.enrichment,
     "source": lambda row: row.source,
-    "added_on": lambda row: day(row.created_at),
-    "updated_on": lambda row: day(row.updated_at),
+    "added_on": lambda row: row.created_at,
+    "updated_on": lambda row: row.updated_at,
 }
 OWN_HEADERS: Final = frozenset(
     map(normal_header, (*EXPORT_COLUMNS, *VERDICT_COLUMNS, *FURTHER_COLUMNS, *TENURE_COLUMNS))
@@ -165,7 +169,8 @@ class Exports:
         ids = ExportedIds()
         try:
             with self.database.act_as(actor) as tx:
-                name, about = self.named(tx, order)
+                zone = ZoneInfo(known_time_zone(organization_time_zone(tx)))
+                name, about = self.named(tx, order, zone)
                 candidates.allow_minutes(tx, MINUTES_TO_FIND_EVERYBODY)
                 for some in self.found_ids(tx, order):
                     ids.add(some)
@@ -174,14 +179,14 @@ class Exports:
         except BaseException:
             ids.file.close()
             raise
-        return Export(name, ids.count, self.pieces(actor, ids, position_of(order)), ids.file.close)
+        return Export(name, ids.count, self.pieces(actor, ids, position_of(order), zone), ids.file.close)
 
     def note_usage(self, actor: Actor, rows: int) -> None:
         """Note that usage figures were taken out."""
         with self.database.act_as(actor) as tx:
             accounts.insert_audit_event(tx, "exported", "usage", {"rows": rows})
 
-    def named(self, tx: Tx, order: ExportOrder) -> tuple[str, str]:
+    def named(self, tx: Tx, order: ExportOrder, zone: ZoneInfo) -> tuple[str, str]:
         """What the file is called, and what the export is about in the organization's history. Raises NotFound."""
         names, about = [], "candidates"
         if order.list_id:
@@ -196,7 +201,8 @@ class Exports:
             if version is None:
                 raise NotFound("This position does not exist (any more).")
             names, about = [*names, version.title], f"position:{position_id}"
-        return " – ".join([*(names or ["Candidates"]), str(self.clock.now().date())]), about
+        today = self.clock.now().astimezone(zone).date()
+        return " – ".join([*(names or ["Candidates"]), today.isoformat()]), about
 
     def found_ids(self, tx: Tx, order: ExportOrder) -> Iterator[list[int]]:
         if order.view is not None:
@@ -209,7 +215,7 @@ class Exports:
         assert order.list_id is not None  # check() refused an order for nobody
         return db.ids_of_list(tx, order.list_id)
 
-    def pieces(self, actor: Actor, ids: ExportedIds, position_id: UUID | None) -> Iterator[str]:
+    def pieces(self, actor: Actor, ids: ExportedIds, position_id: UUID | None, zone: ZoneInfo) -> Iterator[str]:
         """The file's text; the first piece comes before anything is read, so that the browser knows of it at once."""
         as_of = month_of(self.clock.now().date())
         with ids.file:
@@ -218,7 +224,9 @@ class Exports:
             yield csv_lines([list(columns)])
             for batch in ids.batches():
                 rows = self.patiently(actor, partial(db.people, candidate_ids=batch, position_id=position_id))
-                yield csv_lines([export_cell(name, read(row)) for name, read in columns.items()] for row in rows)
+                yield csv_lines(
+                    [export_cell(name, cell_of(read(row), zone)) for name, read in columns.items()] for row in rows
+                )
 
     def further_headers(self, actor: Actor, ids: ExportedIds) -> list[str]:
         """Under which headers the imports of these people told more than we have columns for, sorted."""
@@ -282,8 +290,9 @@ def months_since(start: int | None, as_of: Month) -> int | None:
     return None if start is None else as_of - start
 
 
-def day(at: date | None) -> str | None:
-    return at.strftime("%Y-%m-%d") if at else None
+def cell_of(value: Cell | datetime, zone: ZoneInfo) -> Cell:
+    """What is written of a value: of a moment the calendar day that it falls on in the organization's time zone."""
+    return value.astimezone(zone).date().isoformat() if isinstance(value, datetime) else value
 
 
 def csv_lines(rows: Iterable[Sequence[str]]) -> str:

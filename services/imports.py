@@ -28,7 +28,7 @@ from services.domain.actors import Actor
 from services.domain.dates import Month, month_of
 from services.domain.delimited import Dialect, find_dialect, read_rows
 from services.domain.headers import HeaderMapping, Ignored, ImportedPerson, RejectedRow, RowNote, map_headers, read_row
-from services.domain.imports import Column, ImportPreview, ImportRecord, PossibleDuplicate, Reject
+from services.domain.imports import NUL_SIGN, Column, ImportPreview, ImportRecord, PossibleDuplicate, Reject
 from services.domain.lists import list_name as checked_list_name
 from services.domain.lists import name_from_file
 from services.domain.merging import IMPORT, Held, updated, with_gaps_filled
@@ -515,14 +515,19 @@ def nobody_usable(tally: Tally) -> BadInput:
 def columns_of(dialect: Dialect, rows: Sequence[Sequence[str]]) -> Iterator[Column]:
     for index, header in enumerate(dialect.headers):
         cells = (row[index].strip() for row in rows if index < len(row))
-        samples = dict.fromkeys(cell[:LONGEST_EXCERPT] for cell in cells if cell)
+        samples = dict.fromkeys(visible_nul(cell[:LONGEST_EXCERPT]) for cell in cells if cell)
         yield Column(index, header, tuple(islice(samples, SHOWN_SAMPLES)))
 
 
 def excerpt(cells: Sequence[str]) -> str:
-    """How a rejected row begins, so that a person finds it again; NUL and other control characters are shown as ·."""
+    """How a rejected row begins, so that a person finds it again; NUL is shown as ␀, other control characters as ·."""
     text = " · ".join(cell.strip()[:LONGEST_EXCERPT] for cell in cells if cell.strip())[:LONGEST_EXCERPT]
-    return "".join(character if character.isprintable() else "·" for character in text)
+    return "".join(character if character.isprintable() else "·" for character in visible_nul(text))
+
+
+def visible_nul(text: str) -> str:
+    """The text with a sign for what no page shows and no import takes."""
+    return text.replace("\0", NUL_SIGN)
 
 
 def shown_file_name(sent: str) -> str:

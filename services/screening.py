@@ -33,7 +33,7 @@ from services.domain.screenings import (
 )
 from services.domain.verdicts import Decision
 from services.errors import BadInput, Conflict, NotConnected, NotFound
-from services.runs.orders import RunRequest, Runs, TheseCandidates
+from services.runs.orders import RunRequest, Runs, TheseCandidates, over_cap
 from services.screening_work import EXTRAS_OPERATION, OPERATION
 from services.settings import ProviderMode
 
@@ -135,6 +135,7 @@ class Screening:
             raise NotConnected(
                 f"The model {self.model} has no price, so it cannot be used. Add its price, or choose another model."
             ) from error
+        cap_usd = order.cap_usd if order.cap_usd is not None else db.organization_run_cap(tx)
         return ScreeningQuote(
             version_id=version_id,
             version_number=version.number,
@@ -146,6 +147,8 @@ class Screening:
             estimate=estimate,
             model=self.model,
             is_measured=first is not None,
+            cap_usd=cap_usd,
+            over_cap=over_cap(estimate.cost, cap_usd),
         )
 
     def start(
@@ -192,7 +195,7 @@ class Screening:
                     start_token=start_token,
                     estimate_usd=quote.estimate.cost,
                     estimate_calls=quote.estimate.calls,
-                    cap_usd=order.cap_usd if order.cap_usd is not None else db.organization_run_cap(tx),
+                    cap_usd=quote.cap_usd,
                     started_by=started_by,
                 ),
             )

@@ -11,6 +11,8 @@ from decimal import Decimal
 from typing import Any, Protocol
 from uuid import UUID
 
+import structlog
+
 from services.clock import Clock
 from services.db import positions as positions_db
 from services.db import screening as db
@@ -46,11 +48,17 @@ from services.domain.verdicts import (
 from services.providers.openai import PROVIDER, Completion
 from services.runs.kinds import Answered, Charge, ClaimedItem, NotWorked, Prepared
 
+log = structlog.get_logger(__name__)
+
 OPERATION = "screen"
 EXTRAS_OPERATION = "screen extras"
 CHARACTERS_A_TOKEN = 3
 """A cautious measure: English has about four; Hebrew fewer. The limiter settles to what was really used."""
 
+UNUSABLE = (
+    "The model's answer was incomplete or garbled, so there is no verdict. Retry this person; if it happens again,"
+    " tell the operator of this installation."
+)
 BASE_OUTPUT_TOKENS = 300
 OUTPUT_TOKENS_A_CRITERION = 220
 
@@ -191,7 +199,10 @@ class ScreeningWork:
             return replace(answered, result=replace(question.first, extras=extras))
         judged = judge(assignment, order, prepared.item, question, completion, charge.cost_usd)
         if isinstance(judged, BadAnswer):
-            return replace(answered, reason_code="bad_answer", reason=judged.reason)
+            # What exactly is wrong with it helps the operator, who reads the ledger and the log.
+            log.warning("screening.answer.unusable", item_id=prepared.item.item_id, problem=judged.reason)
+            noted = replace(charge, detail={"problem": judged.reason})
+            return replace(answered, charge=noted, reason_code="bad_answer", reason=UNUSABLE)
         if assignment.extras and judged.screening.verdict != Decision.NO_GO:
             return replace(answered, carried=carry(judged))
         return replace(answered, result=judged)

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 import dash_bootstrap_components as dbc
 from dash import dcc, html
@@ -12,6 +11,7 @@ from dash.development.base_component import Component
 
 from pages import ids
 from pages.parts.shell import card, empty_state, labelled, page_header
+from pages.parts.times import show_when, zone_note
 from services.domain.actors import Actor, Role
 
 ROLES = [{"label": role.capitalize(), "value": role.value} for role in Role]
@@ -153,7 +153,8 @@ def link_to_hand_over(url: str, name: str, hours: int) -> Component:
 def member_table(members: Sequence[MemberView], actor: Actor, time_zone: str) -> Component:
     head = html.Thead(html.Tr([html.Th(word) for word in ("Name", "E-mail", "Role", "Last seen", "")]))
     rows = [member_row(member, actor, time_zone) for member in members]
-    return dbc.Table([head, html.Tbody(rows)], size="sm", hover=True, className="table-stacked")
+    table = dbc.Table([head, html.Tbody(rows)], size="sm", hover=True, className="table-stacked")
+    return html.Div([table, zone_note(time_zone)])
 
 
 def member_row(member: MemberView, actor: Actor, time_zone: str) -> Component:
@@ -171,7 +172,7 @@ def member_row(member: MemberView, actor: Actor, time_zone: str) -> Component:
     named_role = html.Label(
         [html.Span(f"Role of {member.name}", className="visually-hidden"), role], className="d-block"
     )
-    seen = show_time(member.last_seen_at, time_zone) if member.last_seen_at else "Never"
+    seen = show_when(member.last_seen_at, time_zone) or "Never"
     return html.Tr(
         [
             labelled_cell("Name", html.Span([member.name, state])),
@@ -226,7 +227,7 @@ def settings_form(
             labelled(
                 "Reasons for overriding a verdict",
                 dbc.Textarea(id=ids.ADMIN_OVERRIDE_REASONS, value="\n".join(override_reasons), rows=5),
-                "One a line. People choose one of these or write their own.",
+                "One a line, at most 9: on a verdict the keys 1 to 9 choose them.",
             ),
             html.Button("Save", id=ids.ADMIN_SAVE_SETTINGS, type="button", className="btn btn-primary"),
         ]
@@ -237,7 +238,7 @@ def history_rows(events: Sequence[EventView], time_zone: str) -> list[Component]
     return [
         html.Tr(
             [
-                labelled_cell("When", show_time(event.at, time_zone), className="text-nowrap"),
+                labelled_cell("When", show_when(event.at, time_zone), className="text-nowrap"),
                 labelled_cell("Who", event.who or "Command line"),
                 labelled_cell("What", show_deed(event)),
             ]
@@ -257,7 +258,3 @@ def show_deed(event: EventView) -> str:
     if event.action == "settings_changed":
         return f"{deed}: {', '.join(event.detail.get('changed', [])).replace('_', ' ') or 'nothing'}"
     return f"{deed}{whom}"
-
-
-def show_time(at: datetime, time_zone: str) -> str:
-    return at.astimezone(ZoneInfo(time_zone)).strftime("%Y-%m-%d %H:%M")

@@ -1,6 +1,5 @@
 """The side panel: one person in full, beside the table."""
 
-from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -9,16 +8,17 @@ from dash.development.base_component import Component
 
 from pages import ids
 from pages.parts.candidate_table import ENRICHMENT_WORDS
+from pages.parts.times import day_words
 from services.domain.dates import parse_month, show_month, show_months
 from services.domain.profiles import School
 
 
-def person_panel(person: Any, may_delete: bool) -> list[Component]:
+def person_panel(person: Any, may_delete: bool, time_zone: str) -> list[Component]:
     """Everything known of a person; all of it is text, whatever a profile says."""
     return [
         person_head(person),
-        facts(person),
-        section("Verdicts", [verdict(screening) for screening in person.screenings]),
+        facts(person, time_zone),
+        section("Verdicts", [verdict(screening, time_zone) for screening in person.screenings]),
         section("History", [job(timed) for timed in person.history]),
         section("Time at each company", tenures(person)),
         section("Education", [school(entry) for entry in person.profile.schools]),
@@ -28,7 +28,7 @@ def person_panel(person: Any, may_delete: bool) -> list[Component]:
         section("Certifications", words(person.profile.certifications)),
         section("E-mails", [email(entry) for entry in person.emails]),
         section("Lists", [list_link(entry) for entry in person.lists]),
-        section("Sources", [source(entry) for entry in person.sources]),
+        section("Sources", [source(entry, time_zone) for entry in person.sources]),
         raw_payload() if person.has_payload else None,
         deletion() if may_delete else None,
     ]
@@ -70,19 +70,19 @@ def person_head(person: Any) -> Component:
     )
 
 
-def facts(person: Any) -> Component:
+def facts(person: Any, time_zone: str) -> Component:
     rows = [
         ("Industry experience", show_months(person.industry_months) if person.industry_months is not None else ""),
-        ("Profile", enrichment_words(person)),
+        ("Profile", enrichment_words(person, time_zone)),
     ]
     return html.Dl(
         [part for name, value in rows if value for part in (html.Dt(name), html.Dd(value))], className="facts"
     )
 
 
-def enrichment_words(person: Any) -> str:
+def enrichment_words(person: Any, time_zone: str) -> str:
     when = person.enriched_at or person.attempted_at
-    return ENRICHMENT_WORDS[person.enrichment] + (f", {day(when)}" if when else "")
+    return ENRICHMENT_WORDS[person.enrichment] + (f", {day_words(when, time_zone)}" if when else "")
 
 
 def section(title: str, content: list[Component]) -> Component | None:
@@ -164,7 +164,7 @@ def email(entry: Any) -> Component:
     )
 
 
-def verdict(screening: Any) -> Component:
+def verdict(screening: Any, time_zone: str) -> Component:
     decided = screening.decided or screening.verdict
     return html.Div(
         [
@@ -180,7 +180,7 @@ def verdict(screening: Any) -> Component:
             if screening.decided
             else None,
             html.P(screening.summary, dir="auto") if screening.summary else None,
-            html.Div(day(screening.created_at), className="text-secondary"),
+            html.Div(day_words(screening.created_at, time_zone), className="text-secondary"),
         ],
         className="entry",
     )
@@ -190,9 +190,10 @@ def list_link(entry: Any) -> Component:
     return html.Div(dcc.Link(entry.name, href=f"/candidates?list={entry.id}"), className="entry")
 
 
-def source(entry: Any) -> Component:
+def source(entry: Any, time_zone: str) -> Component:
     where = f"{entry.file_name}, row {entry.row_number}" if entry.file_name and entry.row_number else entry.file_name
-    return html.Div(" · ".join(part for part in (entry.source, where, day(entry.at)) if part), className="entry")
+    parts = (entry.source, where, day_words(entry.at, time_zone))
+    return html.Div(" · ".join(part for part in parts if part), className="entry")
 
 
 def raw_payload() -> Component:
@@ -206,11 +207,11 @@ def raw_payload() -> Component:
     )
 
 
-def payload_text(payload: Any) -> Component:
+def payload_text(payload: Any, time_zone: str) -> Component:
     cut = payload.length > len(payload.text)
     return html.Div(
         [
-            html.Div(f"{payload.source}, {day(payload.fetched_at)}", className="text-secondary"),
+            html.Div(f"{payload.source}, {day_words(payload.fetched_at, time_zone)}", className="text-secondary"),
             html.Pre(payload.text, tabIndex="0"),
             html.Div("The rest is left out here.") if cut else None,
         ]
@@ -230,7 +231,3 @@ def deletion() -> Component:
         ],
         className="panel-raw",
     )
-
-
-def day(moment: datetime) -> str:
-    return moment.date().isoformat()

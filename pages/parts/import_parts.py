@@ -3,7 +3,6 @@
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 
 import dash_bootstrap_components as dbc
 from dash import dcc, html
@@ -11,9 +10,11 @@ from dash.development.base_component import Component
 
 from pages import ids
 from pages.parts.shell import card, empty_state, page_header
+from pages.parts.times import show_when, when_words, zone_note
 from services.domain.headers import HeaderMapping, Note, Target
 from services.domain.imports import (
     CHOICES,
+    NUL_SIGN,
     Column,
     ImportPreview,
     ImportRecord,
@@ -45,10 +46,6 @@ STATE_WORDS = {
 }
 
 
-def show_time(moment: datetime) -> str:
-    return f"{moment:%d %b %Y, %H:%M} UTC".lstrip("0")
-
-
 def show_bytes(size: int) -> str:
     return f"{size / 1e6:.1f} MB" if size >= 100_000 else f"{max(1, size // 1000)} kB"
 
@@ -66,7 +63,7 @@ def limit_hint(limit_bytes: int) -> Component:
 # Recent imports
 
 
-def recent_imports(records: Sequence[ImportRecord]) -> Component:
+def recent_imports(records: Sequence[ImportRecord], time_zone: str) -> Component:
     if not records:
         return empty_state(
             "Nothing was imported yet. Exports of LinkedIn connections, GEM and PhantomBuster are understood as they"
@@ -75,17 +72,20 @@ def recent_imports(records: Sequence[ImportRecord]) -> Component:
     head = [html.Th(words) for words in ("File", "State", "List", "Rows", "By", "When")]
     return card(
         "Recent imports",
-        html.Div(
-            html.Table(
-                [html.Thead(html.Tr(head)), html.Tbody([recent_row(record) for record in records])],
-                className="table",
+        [
+            html.Div(
+                html.Table(
+                    [html.Thead(html.Tr(head)), html.Tbody([recent_row(record, time_zone) for record in records])],
+                    className="table",
+                ),
+                className="table-wrap",
             ),
-            className="table-wrap",
-        ),
+            zone_note(time_zone),
+        ],
     )
 
 
-def recent_row(record: ImportRecord) -> Component:
+def recent_row(record: ImportRecord, time_zone: str) -> Component:
     words, tag = STATE_WORDS[record.state]
     return html.Tr(
         [
@@ -94,7 +94,7 @@ def recent_row(record: ImportRecord) -> Component:
             html.Td(dcc.Link(record.list_name, href=f"/lists/{record.list_id}") if record.list_id else "–"),
             html.Td(f"{record.rows:,}" if record.state == "done" else "–"),
             html.Td(record.user_name),
-            html.Td(show_time(record.created_at)),
+            html.Td(show_when(record.created_at, time_zone), className="text-nowrap"),
         ]
     )
 
@@ -102,27 +102,29 @@ def recent_row(record: ImportRecord) -> Component:
 # Before the import
 
 
-def column_form(preview: ImportPreview) -> Component:
+def column_form(preview: ImportPreview, time_zone: str) -> Component:
     record = preview.record
+    uploaded = when_words(record.created_at, time_zone)
     return html.Div(
         [
             page_header(
                 record.file_name,
-                f"{show_bytes(record.file_bytes)}, uploaded {show_time(record.created_at)} by {record.user_name}."
+                f"{show_bytes(record.file_bytes)}, uploaded {uploaded} by {record.user_name}."
                 " Nothing has been imported yet.",
             ),
-            same_file_warning(preview.before) if preview.before else None,
+            same_file_warning(preview.before, time_zone) if preview.before else None,
             None if preview.mapping.names_people else no_address_warning(),
             card("Columns", column_choices(preview)),
+            zone_note(time_zone),
         ]
     )
 
 
-def same_file_warning(before: ImportRecord) -> Component:
+def same_file_warning(before: ImportRecord, time_zone: str) -> Component:
     return html.Div(
         [
             f"This very file was imported before, by {before.user_name} on "
-            f"{show_time(before.finished_at or before.created_at)}, into ",
+            f"{when_words(before.finished_at or before.created_at, time_zone)}, into ",
             dcc.Link(before.list_name, href=f"/lists/{before.list_id}"),
             ". Importing it again changes no person.",
         ],
@@ -196,6 +198,8 @@ def column_samples(preview: ImportPreview, target: Target, index: int | None) ->
     if index is None:
         return "left empty"
     samples = " · ".join(preview.columns[index].samples) or "no values in the first rows"
+    if NUL_SIGN in samples:
+        samples += f" ({NUL_SIGN} is a NUL byte: its row will be rejected)"
     if index != first_column(preview.mapping, target):
         return samples
     further = [c.index for c in preview.mapping.mapped if c.target is target and c.index != index]
@@ -233,13 +237,13 @@ def ignored_columns(mapping: HeaderMapping) -> Component | None:
 
 
 def outcome(
-    record: ImportRecord, rejects: Sequence[Reject], pairs: Sequence[PossibleDuplicate], after: int
+    record: ImportRecord, rejects: Sequence[Reject], pairs: Sequence[PossibleDuplicate], after: int, time_zone: str
 ) -> Component:
     return html.Div(
         [
             page_header(
                 record.file_name,
-                f"Imported {show_time(record.finished_at or record.created_at)} by {record.user_name}"
+                f"Imported {when_words(record.finished_at or record.created_at, time_zone)} by {record.user_name}"
                 f" into “{record.list_name}”.",
                 [
                     dcc.Link("Import another file", href="/imports", className="btn btn-quiet"),
@@ -251,6 +255,7 @@ def outcome(
             rejected_rows(record, rejects, after) if record.rejected else None,
             possible_duplicates(pairs) if pairs else None,
             notes(record) if record.notes else None,
+            zone_note(time_zone),
         ]
     )
 

@@ -9,6 +9,7 @@ from dash.development.base_component import Component
 
 from pages import ids
 from pages.parts.shell import card, empty_state, labelled, page_header, pager
+from pages.parts.times import day_words
 from services.domain.lists import LONGEST_NAME, ListSummary
 
 
@@ -18,7 +19,9 @@ def lists_address(shown: Mapping[str, str], **changes: str) -> str:
     return f"/lists?{urlencode(wanted)}" if wanted else "/lists"
 
 
-def lists_table(lists: Sequence[ListSummary], shown: Mapping[str, str], page: int, pages: int) -> Component:
+def lists_table(
+    lists: Sequence[ListSummary], shown: Mapping[str, str], page: int, pages: int, time_zone: str
+) -> Component:
     """One page of lists; `shown` is what the address asks for."""
     if not lists and shown.get("q"):
         return empty_state(
@@ -39,7 +42,7 @@ def lists_table(lists: Sequence[ListSummary], shown: Mapping[str, str], page: in
                 html.Td(dcc.Link(found.name, href=f"/lists/{found.id}")),
                 html.Td(dcc.Link(f"{found.members:,}", href=f"/candidates?list={found.id}")),
                 html.Td(found.created_by_name),
-                html.Td(f"{found.created_at:%d %b %Y}".lstrip("0")),
+                html.Td(day_words(found.created_at, time_zone), className="text-nowrap"),
             ]
         )
         for found in lists
@@ -54,10 +57,10 @@ def lists_table(lists: Sequence[ListSummary], shown: Mapping[str, str], page: in
     )
 
 
-def one_list(found: ListSummary) -> Component:
+def one_list(found: ListSummary, time_zone: str) -> Component:
     """Everything is there in both states, one half hidden: a callback needs all the controls that it listens to."""
     is_archived = found.archived_at is not None
-    day = f"{found.created_at:%d %b %Y}".lstrip("0")
+    day = day_words(found.created_at, time_zone)
     restore = html.Button(
         "Restore", id=ids.LIST_RESTORE, className="btn btn-primary", type="button", hidden=not is_archived
     )

@@ -1,7 +1,6 @@
 """Positions as people see them: the table, the head of one position, its criteria and its versions."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from uuid import UUID
 
 from dash import dcc, html
@@ -9,15 +8,12 @@ from dash.development.base_component import Component
 
 from pages import ids
 from pages.parts.shell import empty_state
+from pages.parts.times import day_words
 from services.domain.constraints import Constraint
 from services.domain.criteria import Criterion, Kind
 from services.domain.positions import PositionRow, VersionRow, VersionSummary
 
 BOX_TITLES = {Kind.MUST: "Must-haves", Kind.EXCLUDE: "Exclusions", Kind.NICE: "Nice-to-haves"}
-
-
-def show_day(moment: datetime | None) -> str:
-    return f"{moment:%d %b %Y}".lstrip("0") if moment else "–"
 
 
 def status_chip(version: PositionRow | VersionRow | VersionSummary) -> Component:
@@ -28,7 +24,7 @@ def status_chip(version: PositionRow | VersionRow | VersionSummary) -> Component
     return html.Span("Draft", className="chip", title="Approve its criteria before screening")
 
 
-def positions_table(rows: Sequence[PositionRow], is_archive: bool) -> Component:
+def positions_table(rows: Sequence[PositionRow], is_archive: bool, time_zone: str) -> Component:
     if not rows:
         return empty_state(
             "Nothing is archived."
@@ -46,7 +42,7 @@ def positions_table(rows: Sequence[PositionRow], is_archive: bool) -> Component:
                 html.Td(status_chip(row)),
                 html.Td(row.number),
                 html.Td(row.criteria),
-                html.Td(show_day(row.last_run_at)),
+                html.Td(day_words(row.last_run_at, time_zone) if row.last_run_at else "–"),
                 html.Td(row.created_by_name),
             ]
         )
@@ -123,7 +119,7 @@ def criteria_hint() -> Component:
     return html.P("Each line of the boxes becomes a criterion and shows up here.", className="text-secondary")
 
 
-def versions_list(position_id: UUID, history: Sequence[VersionSummary], shown: UUID) -> Component:
+def versions_list(position_id: UUID, history: Sequence[VersionSummary], shown: UUID, time_zone: str) -> Component:
     return html.Ul(
         [
             html.Li(
@@ -133,7 +129,10 @@ def versions_list(position_id: UUID, history: Sequence[VersionSummary], shown: U
                     else dcc.Link(f"Version {version.number}", href=f"/positions/{position_id}?version={version.id}"),
                     " ",
                     status_chip(version),
-                    html.Span(f" {version.edited_by_name}, {show_day(version.created_at)}", className="text-secondary"),
+                    html.Span(
+                        f" {version.edited_by_name}, {day_words(version.created_at, time_zone)}",
+                        className="text-secondary",
+                    ),
                 ]
             )
             for version in history

@@ -14,7 +14,7 @@ from pages.parts.figures import MONEY_HEAD, amount_cell
 from pages.parts.shell import PROVIDER_NAMES, card, empty_state
 from pages.parts.times import show_when, zone_note
 from services.domain.money import show_column, show_usd, total
-from services.domain.runs import ItemState, ReceiptLine, RunEvent, RunItem, RunProgress, RunState
+from services.domain.runs import ItemState, ReceiptLine, RunEvent, RunItem, RunProgress, RunState, show_reason
 
 WATCH_MS = 1000
 STATE_WORDS = {
@@ -36,11 +36,13 @@ TONES = {
     RunState.STOPPED: "quiet",
 }
 PAUSES = {
-    "user": "Paused by hand. Nothing was lost; resume when you like.",
+    "user": "Paused by hand. Nothing was lost.",
     "budget": "Paused at its cap.",
     "quota": "Paused: today's quota is used up.",
     "provider": "Paused by trouble with the provider.",
 }
+# What makes a run go on that rests for this reason; nothing where its message says it, or time does it.
+NEXT_STEPS = {"user": "resume it", "budget": "raise the cap"}
 ITEM_WORDS = {
     ItemState.WAITING: "Waiting",
     ItemState.CLAIMED: "Starting",
@@ -50,11 +52,6 @@ ITEM_WORDS = {
     ItemState.REFUSED: "Refused",
     ItemState.SKIPPED: "Skipped",
     ItemState.UNKNOWN: "Unknown outcome",
-}
-# Reasons that the database writes, in words for those who wait for a result.
-REASON_WORDS = {
-    "process_lost": "The run was interrupted before the answer came; it may have been charged.",
-    "dead_letter": "The run was interrupted twice while it prepared this person, so this person was left out.",
 }
 ITEM_TONES = {
     ItemState.DONE: "good",
@@ -134,7 +131,7 @@ def show_progress(run: RunProgress, may_steer: bool) -> Component:
                 className="run-head",
             ),
             progress_bar(run),
-            html.P(sentence(run), className="run-sentence", role="status", **{"aria-live": "polite"}),
+            html.P(sentence(run, may_steer), className="run-sentence", role="status", **{"aria-live": "polite"}),
             html.Dl(
                 [html.Div([html.Dt(name), html.Dd(value)]) for name, value in facts(run)],
                 className="run-facts",
@@ -207,7 +204,7 @@ def progress_bar(run: RunProgress) -> Component:
     )
 
 
-def sentence(run: RunProgress) -> str:
+def sentence(run: RunProgress, may_steer: bool) -> str:
     """How far the run is, in one line; said aloud to those who listen."""
     counted = f"{run.settled:,} of {run.items:,}"
     match run.state:
@@ -222,9 +219,17 @@ def sentence(run: RunProgress) -> str:
         case RunState.STOPPING:
             return f"{counted}. Stopping: what is under way is still kept."
         case RunState.PAUSED:
-            return f"{counted}. {PAUSES[run.pause_reason]}"
+            return f"{counted}. {PAUSES[run.pause_reason]}{next_step(run, may_steer)}"
         case _:
             return f"{counted}."
+
+
+def next_step(run: RunProgress, may_steer: bool) -> str:
+    """What to do about a run that rests; for whoever may only look, who can do it."""
+    step = NEXT_STEPS.get(run.pause_reason)
+    if not may_steer:
+        return f" Only {run.user_name}, a manager or an admin can {step or 'resume it'}."
+    return f" {step.capitalize()} to go on." if step else ""
 
 
 def facts(run: RunProgress) -> list[tuple[str, str]]:
@@ -254,7 +259,7 @@ def trouble(run: RunProgress) -> Component | None:
     if not run.message:
         return None
     tone = "warning" if run.state is RunState.PAUSED else "danger"
-    return dbc.Alert(run.message, color=tone, class_name="run-trouble")
+    return dbc.Alert(show_reason(run.message), color=tone, class_name="run-trouble")
 
 
 def show_seconds(seconds: float | None) -> str:
@@ -321,7 +326,7 @@ def items_table(items: Sequence[RunItem], run_id: str, shown: str, next_after: i
                 html.Td(
                     html.Span(ITEM_WORDS[item.state], className=f"chip chip-{ITEM_TONES.get(item.state, 'quiet')}")
                 ),
-                html.Td(REASON_WORDS.get(item.reason_code, item.reason)),
+                html.Td(show_reason(item.reason)),
                 html.Td(show_when(item.settled_at, time_zone), className="text-nowrap"),
             ]
         )
@@ -395,7 +400,7 @@ def event_words(event: RunEvent, name: str, time_zone: str) -> list[Component | 
     words = EVENT_WORDS.get(event.event, event.event)
     if event.event == "rescued":
         words += rescued_words(event.detail)
-    said = event.detail.get("message") or PAUSES.get(event.detail.get("reason", ""), "") or name
+    said = show_reason(event.detail.get("message", "")) or PAUSES.get(event.detail.get("reason", ""), "") or name
     is_by_somebody = event.user_name and event.event in ("queued", "stopping", "stopped")
     by = f" by {event.user_name}" if is_by_somebody else ""
     when = html.Span(show_when(event.at, time_zone, seconds=True), className="text-secondary")

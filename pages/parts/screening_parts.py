@@ -12,6 +12,7 @@ from dash.development.base_component import Component
 from pages import ids
 from pages.parts.shell import empty_state, pager
 from services.domain.money import show_usd
+from services.domain.runs import show_reason
 from services.domain.screenings import ResultRow, ScreeningQuote, nobody_left
 
 NOTHING = "none"
@@ -186,6 +187,7 @@ def quote_words(quote: ScreeningQuote) -> list[Component | str | None]:
         if quote.under_way
         else None,
         html.Span(thin_words(quote), className="text-unsure") if quote.thin else None,
+        html.Div(problem(quote.over_cap)) if quote.over_cap else None,
     ]
 
 
@@ -282,10 +284,12 @@ def verdict_face(row: ResultRow) -> list[Component | str]:
 
 def why(row: ResultRow) -> str:
     if row.score is None:
-        return row.item_reason or ("Waiting for its turn." if row.standing == "waiting" else "Not screened yet.")
+        return show_reason(row.item_reason or "") or (
+            "Waiting for its turn." if row.standing == "waiting" else "Not screened yet."
+        )
     extras = f"Nice-to-haves {row.extras_met} of {row.extras_asked}. " if row.extras_asked else ""
     if row.item_reason and row.standing not in VERDICTS and row.standing != "waiting":
-        return f"{row.item_reason} Before that: {row.model_verdict}."
+        return f"{show_reason(row.item_reason)} Before that: {row.model_verdict}."
     if row.is_outdated:
         extras = f"By version {row.version_number}, not the present criteria. {extras}"
     return extras + (" ".join(row.reasons or []) or row.summary or "")

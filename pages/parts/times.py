@@ -12,7 +12,18 @@ def show_when(at: datetime | None, time_zone: str, *, seconds: bool = False) -> 
     if at is None:
         return ""
     local = at.astimezone(ZoneInfo(time_zone))
-    return html.Time(f"{local:%d %b %Y %H:%M:%S}" if seconds else f"{local:%d %b %Y %H:%M}", dateTime=at.isoformat())
+    words = f"{local:%d %b %Y %H:%M:%S}" if seconds else when_words(at, time_zone)
+    return html.Time(words, dateTime=at.isoformat())
+
+
+def when_words(at: datetime, time_zone: str) -> str:
+    """The same for a place that takes text only."""
+    return f"{at.astimezone(ZoneInfo(time_zone)):%d %b %Y %H:%M}"
+
+
+def day_words(at: datetime, time_zone: str) -> str:
+    """The calendar day that a moment falls on in this time zone."""
+    return f"{at.astimezone(ZoneInfo(time_zone)):%d %b %Y}"
 
 
 def zone_note(time_zone: str, of: str = "Times") -> Component:

@@ -7,6 +7,7 @@ from dash import dcc, html
 from dash.development.base_component import Component
 
 from pages.parts.screening_parts import VERDICT_CLASSES, VERDICTS
+from pages.parts.times import show_when, zone_name
 from services.domain.screenings import OverrideRow, ScreeningRow
 
 VERDICT_KEYS = {"GO": "y", "MAYBE": "m", "NO GO": "n"}
@@ -36,20 +37,21 @@ def verdict_card(
     standing: str,
     asks_reason: Component | None,
     may_undo: bool,
+    time_zone: str,
 ) -> Component:
     return html.Article(
         [
             card_head(verdict, standing),
             decision_buttons(verdict, standing, may_undo),
             asks_reason,
-            override_history(overrides),
+            override_history(overrides, time_zone),
             html.P(verdict.summary, className="verdict-summary", dir="auto") if verdict.summary else None,
             html.Ul([html.Li(reason, dir="auto") for reason in verdict.reasons], className="reasons")
             if verdict.reasons
             else None,
             *outcome_groups(verdict.outcomes, facts_in(verdict.sent_text)),
             *outcome_groups(verdict.extras_outcomes or [], facts_in(verdict.sent_text)),
-            record(verdict),
+            record(verdict, time_zone),
         ],
         className="block verdict-card",
         **{"data-screening": str(verdict.id)},
@@ -133,14 +135,17 @@ def reason_chooser(wanted: str, reasons: Sequence[str]) -> Component:
     )
 
 
-def override_history(overrides: Sequence[OverrideRow]) -> Component | None:
+def override_history(overrides: Sequence[OverrideRow], time_zone: str) -> Component | None:
     if not overrides:
         return None
     return html.Ul(
         [
             html.Li(
-                f"{o.by_name} decided {o.verdict} on {o.at:%d %b %Y, %H:%M}: {o.reason}"
-                + (" (undone)" if o.undone_at else ""),
+                [
+                    f"{o.by_name} decided {o.verdict} on ",
+                    show_when(o.at, time_zone),
+                    f": {o.reason}" + (" (undone)" if o.undone_at else ""),
+                ],
                 className="text-decoration-line-through text-secondary" if o.undone_at else "",
             )
             for o in overrides
@@ -208,9 +213,10 @@ def criterion_notes(outcome: Mapping[str, Any]) -> list[Component]:
     return [html.Div(words, className="criterion-note") for words in computed]
 
 
-def record(verdict: ScreeningRow) -> Component:
+def record(verdict: ScreeningRow, time_zone: str) -> Component:
     facts = [
-        ("Asked by", f"{verdict.asked_by_name}, {verdict.created_at:%d %b %Y, %H:%M} UTC"),
+        ("Asked by", verdict.asked_by_name),
+        ("Asked at", html.Span([show_when(verdict.created_at, time_zone), f" ({zone_name(time_zone)})"])),
         ("Position", f"Version {verdict.version_number}"),
         ("Model", " · ".join(part for part in (verdict.model, verdict.fingerprint) if part)),
         (

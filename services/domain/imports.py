@@ -58,6 +58,10 @@ class PossibleDuplicate:
     other_url: str
 
 
+# What stands for a NUL byte wherever a cell is shown.
+NUL_SIGN = "␀"
+
+
 @dataclass(frozen=True)
 class Column:
     """One column of a file with some of its filled cells."""

@@ -38,6 +38,26 @@ def run_name(kind: RunKind, title: str, items: int, list_name: str | None, *, is
     return f"{title or KIND_NAMES[kind]}: {people} {source}{', again' if is_retry else ''}"
 
 
+# Reasons that the database itself writes, in words for those who wait for a result.
+_REASONS_FOR_PEOPLE: Final = {
+    "The job process ended while the answer was on its way; it may have been charged.": (
+        "The run was interrupted before the answer came; it may have been charged. Retry this person."
+    ),
+    "The job process ended twice while this person was being prepared.": (
+        "The run was interrupted twice while it prepared this person, so this person was left out. Retry this person."
+    ),
+    "The job process ended again and again without getting anywhere.": (
+        "The run was interrupted again and again without getting anywhere, so it was given up. Tell the operator of"
+        " this installation, then start it again."
+    ),
+}
+
+
+def show_reason(stored: str) -> str:
+    """Why an item brought no result, or a run was given up, as people are told (docs/run-life.md, Reasons)."""
+    return _REASONS_FOR_PEOPLE.get(stored, stored)
+
+
 class RunState(StrEnum):
     """Where a run stands (docs/run-life.md, States of a run)."""
 

@@ -13,7 +13,11 @@ NO_PEOPLE = "There is nobody to screen here. Choose a list with people in it, or
 
 @dataclass(frozen=True)
 class ScreeningQuote:
-    """The price of an order before it starts, and what it covers; `version_id` is what it was made for."""
+    """The price of an order before it starts, and what it covers; `version_id` is what it was made for.
+
+    `cap_usd` is the one that would hold: the order's, or else the organization's. `over_cap` says why it would be
+    refused, or nothing.
+    """
 
     version_id: UUID
     version_number: int
@@ -25,6 +29,8 @@ class ScreeningQuote:
     estimate: Estimate
     model: str
     is_measured: bool
+    cap_usd: Decimal | None
+    over_cap: str
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,11 @@ ENRICH_FIELDS = (
     "certifications",
 )
 PROVIDER = "crustdata"
+NO_ANSWER = "Crustdata did not answer; it may have been charged. Retry this person."
+NOT_ACCEPTED = (
+    "Crustdata does not accept what was asked about this person. Show this to the operator of this installation."
+)
+FAULT_OF_THEIRS = "Crustdata had a fault of its own; it may have been charged. Retry this person."
 ENRICH = "person/enrich"
 
 
@@ -87,7 +92,10 @@ class Crustdata:
             raise Unreachable(PROVIDER, operation, "unreachable", "Crustdata could not be reached.") from error
         except httpx2.TransportError as error:
             raise UnknownOutcome(
-                PROVIDER, operation, "no_answer", "Crustdata did not answer; the call may have been charged."
+                PROVIDER,
+                operation,
+                "no_answer",
+                NO_ANSWER,
             ) from error
         raise_for_status(response, operation)
         return response
@@ -123,9 +131,19 @@ def raise_for_status(response: httpx2.Response, operation: str) -> None:
             PROVIDER, operation, code, "Crustdata's limit is reached.", request_id, retry_after=reset_seconds(response)
         )
     if status < 500:
-        raise BadRequest(PROVIDER, operation, code, f"Crustdata refused the request ({status}).", request_id)
+        raise BadRequest(
+            PROVIDER,
+            operation,
+            code,
+            NOT_ACCEPTED,
+            request_id,
+        )
     raise UnknownOutcome(
-        PROVIDER, operation, code, f"Crustdata failed ({status}); the call may have been charged.", request_id
+        PROVIDER,
+        operation,
+        code,
+        FAULT_OF_THEIRS,
+        request_id,
     )
 
 

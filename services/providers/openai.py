@@ -44,6 +44,7 @@ BILLING_CODES = frozenset(
         "billing_hard_limit_reached",
     }
 )
+RETRY = "Retry this person."
 DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 SECONDS_OF = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
@@ -122,9 +123,13 @@ class OpenAIChat:
         except openai.APIConnectionError as error:
             raise connection_error(operation, error) from error
         except TimeoutError as error:
-            raise lost(operation, "timeout", "No whole answer came in time; it may have been charged.") from error
+            raise lost(
+                operation, "timeout", f"No whole answer came in time; it may have been charged. {RETRY}"
+            ) from error
         except (json.JSONDecodeError, UnicodeDecodeError, openai.APIError, ValueError) as error:
-            raise lost(operation, "unreadable", "The answer could not be read; it may have been charged.") from error
+            raise lost(
+                operation, "unreadable", f"The answer could not be read; it may have been charged. {RETRY}"
+            ) from error
         self.learn(read_limits(response.headers))
         request_id = response.headers.get("x-request-id", "")
         return read_completion(operation, completion, request_id, round((monotonic() - began) * 1000))
@@ -174,7 +179,9 @@ def read_completion(operation: str, completion: Any, request_id: str, latency_ms
     from openai.types.chat import ChatCompletion
 
     if not isinstance(completion, ChatCompletion) or completion.usage is None or not completion.model:
-        raise lost(operation, "not_an_answer", "Something other than an answer came; it may have been charged.")
+        raise lost(
+            operation, "not_an_answer", f"Something other than an answer came; it may have been charged. {RETRY}"
+        )
     usage = completion.usage
     details = usage.prompt_tokens_details
     problem_code, problem = problem_of(completion)
@@ -197,20 +204,29 @@ def problem_of(completion: "ChatCompletion") -> tuple[str, str]:
     """Why a billed answer is none, as a code and a sentence; two empty texts if it is one."""
     choice = completion.choices[0] if completion.choices else None
     if choice is None or choice.message is None:
-        return "empty_answer", "The model gave no answer."
+        return "empty_answer", f"The model gave no answer. {RETRY}"
     if choice.message.refusal:
-        return "model_refused", "The model refused to answer."
+        return (
+            "model_refused",
+            f"The model refused to answer about this person. {RETRY} If it refuses again, judge by hand.",
+        )
     match choice.finish_reason:
         case "length":
-            return "cut_short", "The answer was cut short at its length limit."
+            return (
+                "cut_short",
+                f"The answer broke off before its end. {RETRY} If it does so again, use fewer criteria.",
+            )
         case "content_filter":
-            return "content_filter", "The provider's content filter withheld the answer."
+            return (
+                "content_filter",
+                "OpenAI's content filter withheld the answer. Judge this person by hand.",
+            )
         case "stop":
             pass
         case _:
-            return "no_answer", "The model did something else than answer."
+            return "no_answer", f"The model did something else than answer. {RETRY}"
     if not (choice.message.content or "").strip():
-        return "empty_answer", "The model gave an empty answer."
+        return "empty_answer", f"The model gave an empty answer. {RETRY}"
     return "", ""
 
 
@@ -220,10 +236,17 @@ def status_error(operation: str, error: "APIStatusError") -> ProviderError:
     where = (PROVIDER, operation)
     request_id = error.request_id or ""
     retry_after = read_retry_after(error.response.headers, datetime.now(UTC))
+    # For the operator, in the ledger beside the code; people read the sentence.
+    detail = {"status": status, "code": code, "type": kind}
     if status == 429 and (kind == "insufficient_quota" or code in BILLING_CODES):
         return NoCredit(*where, code or kind, "OpenAI says that the account has no credit left.", request_id)
     if status == 429 and code == "request_too_large":
-        return BadRequest(*where, code, "This request alone passes OpenAI's token limit.", request_id)
+        return BadRequest(
+            *where,
+            code,
+            "This profile and the brief are together longer than OpenAI takes at once. Shorten the brief.",
+            request_id,
+        )
     if status == 429:
         reason = "OpenAI asks everybody who uses this key to slow down."
         return TooManyRequests(*where, code or "rate_limit", reason, request_id, retry_after=retry_after)
@@ -235,13 +258,13 @@ def status_error(operation: str, error: "APIStatusError") -> ProviderError:
         reason = "OpenAI does not know this model for this key. Choose another in OPENAI_MODEL."
         return NotAuthorised(*where, code or "not_found", reason, request_id)
     if status in (408, 504) or (status >= 500 and not is_api_error(error.body)):
-        reason = f"OpenAI's gateway ended this call with status {status}; it may have been charged."
-        return UnknownOutcome(*where, f"status_{status}", reason, request_id)
+        reason = f"OpenAI broke off before it answered; it may have been charged. {RETRY}"
+        return UnknownOutcome(*where, f"status_{status}", reason, request_id, detail)
     if status == 409 or status >= 500:
-        reason = f"OpenAI failed on its side (status {status})."
-        return TryAgain(*where, code or kind or f"status_{status}", reason, request_id, retry_after=retry_after)
-    reason = f"OpenAI refused this request (status {status}, {code or kind or 'no code'})."
-    return BadRequest(*where, code or kind or f"status_{status}", reason, request_id)
+        reason = f"OpenAI had a fault of its own; nothing was charged. {RETRY}"
+        return TryAgain(*where, code or kind or f"status_{status}", reason, request_id, detail, retry_after=retry_after)
+    reason = "OpenAI does not accept what is sent about this person. Show this to the operator of this installation."
+    return BadRequest(*where, code or kind or f"status_{status}", reason, request_id, detail)
 
 
 def is_api_error(body: object) -> bool:
@@ -257,12 +280,14 @@ def connection_error(operation: str, error: Exception) -> ProviderError:
     if isinstance(error.__cause__, never_sent):
         return Unreachable(PROVIDER, operation, "unreachable", "OpenAI cannot be reached just now.")
     if isinstance(error.__cause__, httpx2.TimeoutException):
-        return lost(operation, "timeout", "No answer came in time; it may have been charged.")
-    return lost(operation, "connection_lost", "The connection broke before the answer came; it may have been charged.")
+        return lost(operation, "timeout", "No answer came in time")
+    return lost(
+        operation, "connection_lost", f"The connection broke before the answer came; it may have been charged. {RETRY}"
+    )
 
 
-def lost(operation: str, code: str, message: str) -> UnknownOutcome:
-    return UnknownOutcome(PROVIDER, operation, code, message)
+def lost(operation: str, code: str, what: str) -> UnknownOutcome:
+    return UnknownOutcome(PROVIDER, operation, code, f"{what}; it may have been charged. {RETRY}")
 
 
 def read_limits(headers: Mapping[str, str]) -> list[LimitNews]:

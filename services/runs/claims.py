@@ -21,7 +21,10 @@ from services.runs.kinds import ClaimedItem, Kind, NotWorked, Prepared
 from services.runs.outcomes import RetryPolicy
 from services.runs.wheel import Wheel, WheelLost
 
-NOT_PREPARED = "An error of ours kept this person from being prepared. The log has the cause."
+NOT_PREPARED = (
+    "An error of ours kept this person from being asked about. Retry this person; if it happens again, tell the"
+    " operator of this installation."
+)
 NOTHING_DONE = "None of the {items} could be done. Each one below says why."
 
 log = structlog.get_logger(__name__)

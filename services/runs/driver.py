@@ -47,7 +47,7 @@ ALL_ALIKE = (
     "Stop this run if that is to be mended first, or resume it to go on with the others. "
     "If the reason tells you nothing, show it to the operator of this installation."
 )
-OUT_OF_BUDGET = "The next call could pass this run's cap. Raise the cap to go on."
+OUT_OF_BUDGET = "The next call could pass this run's cap."
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)

@@ -27,6 +27,11 @@ GATHER_SECONDS = 0.04
 MOST_ENTRIES = 400
 RETRY_SECONDS = 0.5
 
+NOT_STORED = (
+    "The answer came and was charged, but could not be kept. Retry this person; if it happens again, tell the operator"
+    " of this installation."
+)
+
 log = structlog.get_logger(__name__)
 
 
@@ -174,6 +179,6 @@ def counts_of(rulings: Sequence[Ruling]) -> Counts:
 
 def without_result(ruling: Ruling) -> Ruling:
     """The same call, its charge kept, with an item that failed because its result could not be stored."""
-    reason = "The answer came and was charged, but could not be stored. The log has the cause."
+    reason = NOT_STORED
     settled = replace(ruling.settled, item_state=ItemState.FAILED, reason_code="not_stored", reason=reason)
     return replace(ruling, settled=settled, answer=None)

@@ -208,8 +208,16 @@ class Runs:
 
 
 def refuse_over_cap(estimate_usd: Decimal | None, cap_usd: Decimal | None) -> None:
-    if estimate_usd is not None and cap_usd is not None and estimate_usd > cap_usd:
-        raise OutOfBudget(OVER_CAP.format(estimate=show_exact_usd(estimate_usd), cap=show_exact_usd(cap_usd)))
+    refusal = over_cap(estimate_usd, cap_usd)
+    if refusal:
+        raise OutOfBudget(refusal)
+
+
+def over_cap(estimate_usd: Decimal | None, cap_usd: Decimal | None) -> str:
+    """Why an order of this price would be refused under this cap; nothing if it would not."""
+    if estimate_usd is None or cap_usd is None or estimate_usd <= cap_usd:
+        return ""
+    return OVER_CAP.format(estimate=show_exact_usd(estimate_usd), cap=show_exact_usd(cap_usd))
 
 
 def refuse_spent_cap(run: RunProgress, cap_usd: Decimal | None) -> None:

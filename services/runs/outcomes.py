@@ -28,6 +28,14 @@ FIRST_WAIT_SECONDS = 1.0
 LONGEST_WAIT_SECONDS = 60.0
 PARKED_AFTER_SECONDS = 300.0
 OPERATOR = "Only the operator of this installation"
+SURPRISED = (
+    "An error of ours interrupted this call; it may have been charged. Retry this person; if it happens again, tell"
+    " the operator of this installation."
+)
+TOO_LARGE = (
+    "This profile and the brief are together longer than the provider takes at once. Shorten the brief, or ask the"
+    " operator of this installation for a higher limit."
+)
 UNKNOWN_MODEL = ("model_not_found", "not_found")
 
 
@@ -98,9 +106,7 @@ def rule_error(
 
 def rule_surprise(prepared: Prepared, intent_id: UUID, duration_ms: int) -> Ruling:
     """A mistake of ours around a call: nobody knows what became of it, and it is not repeated."""
-    error = UnknownOutcome(
-        prepared.provider, prepared.operation, "internal", "An error of ours interrupted this call; see the log."
-    )
+    error = UnknownOutcome(prepared.provider, prepared.operation, "internal", SURPRISED)
     return unknown(prepared, intent_id, error, RetryPolicy(0, {}), duration_ms)
 
 
@@ -112,7 +118,7 @@ def rule_withdrawn(prepared: Prepared, intent_id: UUID) -> Ruling:
 def rule_too_large(prepared: Prepared, intent_id: UUID) -> Ruling:
     """A call that alone passes a limit of its provider; what is at hand without it is kept."""
     call = still_waiting(prepared, intent_id, "withdrawn")
-    reason = "This request is larger than the provider's limit allows in a whole minute."
+    reason = TOO_LARGE
     refusal = Ruling(replace(call, item_state=ItemState.REFUSED, reason_code="too_large", reason=reason))
     return or_otherwise(prepared, Charge("free"), refusal)
 

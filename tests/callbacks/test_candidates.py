@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from dash import Dash
 from playwright.sync_api import Page, expect
 
 from callbacks.candidates import CONTROLS, addition_words, apply_controls, control_values, ordered, whole_number, whom
@@ -18,7 +19,8 @@ from services.domain.actors import Actor
 from services.domain.candidate_view import Filters, View, show_view
 from services.domain.profiles import Profile, Role
 from services.errors import BadInput
-from tests.fixtures.app import Caller, RunningApp, rows_kept_in_stores, sign_in_by_hand
+from tests.callbacks.posting import post_callback
+from tests.fixtures.app import Caller, RunningApp, client_of, rows_kept_in_stores, sign_in_by_hand
 from tests.fixtures.people import insert_person, make_people
 from tests.fixtures.postgres import Team
 
@@ -41,15 +43,26 @@ NASTY = Profile(
     ],
 )
 def test_controls_filled_from_a_view_ask_for_that_view_and_change_nothing(view: View):
-    changed, problem = apply_controls(*control_values(view), show_view(view))
-    assert (type(changed).__name__, problem) == ("NoUpdate", "")
+    changed = apply_controls(*control_values(view), show_view(view))
+    assert type(changed).__name__ == "NoUpdate"
 
 
-def test_an_invalid_text_is_said_and_the_text_before_stays_in_force():
+def test_an_invalid_text_leaves_the_text_before_in_force():
     values = list(control_values(View("java AND", Filters(title="eng"))))
-    changed, problem = apply_controls(*values, show_view(View("java")))
-    assert changed == "q=java&title=eng"
-    assert problem.startswith("Not applied: A word is missing")
+    assert apply_controls(*values, show_view(View("java"))) == "q=java&title=eng"
+
+
+def test_what_is_said_of_an_invalid_text_follows_the_box_whatever_changed_it(
+    local_app: Dash, with_passwords: None, team: Team
+):
+    local_app._setup_server()
+    output, box = f"{ids.CANDIDATES_TEXT_PROBLEM}.children", f"{ids.CANDIDATES_TEXT}.value"
+    [writer] = [name for name in local_app.callback_map if ids.CANDIDATES_TEXT_PROBLEM in name]
+    assert [f"{one['id']}.{one['property']}" for one in local_app.callback_map[writer]["inputs"]] == [box]
+    client = client_of(local_app, team.recruiter)
+    said = [post_callback(local_app, client, output, {box: text}, box) for text in ("java AND", "java", "", None)]
+    assert "Not applied: A word is missing" in said[0]
+    assert not any("Not applied" in words for words in said[1:])
 
 
 def test_a_control_changes_its_own_part_only():
@@ -58,7 +71,7 @@ def test_a_control_changes_its_own_part_only():
         ids.CANDIDATES_ENRICHMENT: ANY,
         ids.CANDIDATES_YEARS_UNTIL: 5,
     }
-    changed, _ = apply_controls(*values.values(), show_view(before))
+    changed = apply_controls(*values.values(), show_view(before))
     assert changed == show_view(View("java", Filters(companies=("Bluefern",), months_until=71), sort="added"))
 
 

@@ -28,6 +28,7 @@ PRODUCT = (
 )
 # Spelled in two parts, or this file would find itself.
 UNFINISHED = re.compile("TO" + r"DO\b|FIX" + r"ME\b|XX" + r"X\b")
+OWN_TIME_FORMAT = re.compile(r":%[A-Za-z]|\.strftime\(|\.isoformat\(")
 IGNORED_TYPE = re.compile(r"# type: ignore(?!\[[a-z-, ]+\]  ?# \S)")
 
 
@@ -94,6 +95,18 @@ def test_every_type_that_is_ignored_has_a_reason_beside_it() -> None:
         for path in product_files()
         for number, line in enumerate(source(path).splitlines(), 1)
         if IGNORED_TYPE.search(line)
+    ]
+    assert found == []
+
+
+def test_pages_show_times_in_one_way() -> None:
+    """Whoever writes one by itself forgets whose clock it goes by."""
+    found = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for path in [*(ROOT / "pages").rglob("*.py"), *(ROOT / "callbacks").rglob("*.py")]
+        if path != ROOT / "pages" / "parts" / "times.py"
+        for number, line in enumerate(source(path).splitlines(), 1)
+        if OWN_TIME_FORMAT.search(line)
     ]
     assert found == []
 

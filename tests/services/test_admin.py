@@ -131,11 +131,19 @@ def test_settings_are_kept_per_organization(admin: Admin, team: Team, rivals: Te
 
 @pytest.mark.parametrize(
     ("time_zone", "reasons"),
-    [("Mars/Olympus", "a"), ("UTC", " \n "), ("UTC", "x" * 121), ("UTC", "\n".join(map(str, range(21))))],
+    [("Mars/Olympus", "a"), ("UTC", " \n "), ("UTC", "x" * 121), ("UTC", "\n".join(map(str, range(10))))],
 )
 def test_settings_that_cannot_be_used_are_refused(time_zone: str, reasons: str) -> None:
     with pytest.raises(BadInput):
         parse_settings("Northwind", time_zone, "", reasons)
+
+
+def test_an_organization_has_as_many_reasons_of_its_own_as_there_are_keys(admin: Admin, team: Team) -> None:
+    reasons = "\n".join(f"Reason {number}" for number in range(1, 10))
+    admin.change_settings(team.admin, parse_settings("Northwind", "UTC", "", f"{reasons}\n Reason 9 \n"))
+    assert admin.settings(team.recruiter).override_reasons == tuple(reasons.splitlines())
+    with pytest.raises(BadInput, match="1 to 9 reasons"):
+        parse_settings("Northwind", "UTC", "", f"{reasons}\nReason 10")
 
 
 @given(st.one_of(st.text(max_size=20), st.decimals(allow_nan=True).map(str)))

@@ -296,3 +296,15 @@ def test_a_download_waits_for_a_database_that_does_not_answer(
         with pytest.raises(Busy):
             list(export.pieces)
     database.close()
+
+
+def test_days_are_those_of_the_organizations_time_zone(exports: Exports, team: Team, superuser: Superuser) -> None:
+    superuser.execute('UPDATE organizations SET settings = \'{"time_zone": "Pacific/Kiritimati"}\'')
+    late = datetime(2026, 3, 9, 22, 30, tzinfo=UTC)
+    someone = add_candidate(superuser, team, "mira-oban", created_at=late, updated_at=late)
+    order = ExportOrder(candidate_ids=(someone,))
+    [row] = table(exports, team.recruiter, order)
+    assert (row["added_on"], row["updated_on"]) == ("2026-03-10", "2026-03-10")
+    export = exports.candidates(team.recruiter, order)
+    export.close()
+    assert export.name == "Candidates – 2026-03-21"

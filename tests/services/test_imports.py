@@ -14,11 +14,12 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from pages.parts.import_parts import column_samples
 from services.db.candidate_rows import candidate_row
 from services.db.pool import Database
 from services.domain.actors import Actor
 from services.domain.dates import month_number
-from services.domain.headers import HeaderMapping, map_headers
+from services.domain.headers import HeaderMapping, Target, map_headers
 from services.domain.profiles import Profile, Role
 from services.domain.queries import parse_query, to_tsquery
 from services.errors import AppError, BadInput, Conflict, NotFound
@@ -377,6 +378,17 @@ def test_a_damaged_row_is_refused_alone(imports: Imports, team: Team) -> None:
     result = upload(imports, team.recruiter, text)
     assert reconciled(result) == (4, 1, 0, 0, 3)
     assert [(reject.row_number, reject.field) for reject in result.rejects] == [(2, "summary"), (3, "name"), (4, "")]
+    assert result.rejects[1].excerpt == "linkedin.com/in/two · T␀wo"
+
+
+def test_a_nul_byte_is_seen_before_the_import_as_it_is_after(imports: Imports, team: Team) -> None:
+    body = b"linkedin_url,name\nlinkedin.com/in/two,T\0wo\nlinkedin.com/in/three,Dana\n"
+    import_id = imports.receive(team.recruiter, "x.csv", io.BytesIO(body), None)
+    preview = imports.preview(team.recruiter, import_id)
+    assert preview.columns[1].samples == ("T␀wo", "Dana")
+    assert "its row will be rejected" in column_samples(preview, Target.FULL_NAME, 1)
+    result = imports.run(team.recruiter, import_id, "June", preview.mapping)
+    assert [reject.excerpt for reject in result.rejects] == ["linkedin.com/in/two · T␀wo"]
 
 
 def test_a_quotation_mark_that_never_closes_is_said_and_imports_nothing(

@@ -24,6 +24,7 @@ from services.runs.kinds import Answered, ClaimedItem, NotWorked, Prepared
 from services.screening_work import Judged, ScreeningWork, carried_verdict, carry
 from services.simulators import Simulators
 from tests.fixtures.postgres import Team, Urls
+from tests.services.advice import reads_as_advice
 
 NOW = datetime(2026, 11, 10, 9, 0, tzinfo=UTC)
 BRIEF = BriefText("Backend team.", "Python in production\nKafka", "Rust", "Director")
@@ -175,13 +176,20 @@ def test_an_instruction_in_a_profile_wins_nothing_even_from_a_gullible_model(
     assert judged.screening.score <= 4
 
 
+def test_what_exactly_is_wrong_with_an_answer_is_kept_for_the_operator(bench: Bench, simulators: Simulators) -> None:
+    simulators.faults({"provider": "openai", "probability": 1, "outcome": "schema_violation"})
+    answered = bench.ask(bench.prepare(bench.item(ENGINEER))[0])
+    problem = answered.charge.detail["problem"]
+    assert problem and problem not in answered.reason
+
+
 @pytest.mark.parametrize("outcome", ["prose", "refusal", "length", "schema_violation", "empty_choices"])
 def test_an_answer_that_is_no_answer_is_a_paid_failure_and_never_a_verdict(
     bench: Bench, simulators: Simulators, outcome: str
 ) -> None:
     simulators.faults({"provider": "openai", "probability": 1, "outcome": outcome})
     answered = bench.ask(bench.prepare(bench.item(ENGINEER))[0])
-    assert answered.reason_code and answered.reason
+    assert answered.reason_code and reads_as_advice(answered.reason), answered.reason
     assert answered.result is None and answered.carried is None
     assert answered.charge.status == "charged" and answered.charge.tokens_in > 0
 

@@ -4,6 +4,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -14,8 +15,10 @@ from pages.parts.run_panel import (
     events_list,
     items_table,
     receipt_table,
+    show_progress,
 )
-from services.domain.runs import ItemState, ReceiptLine, RunEvent, RunItem, RunState
+from services.domain.runs import ItemState, ReceiptLine, RunEvent, RunItem, RunKind, RunProgress, RunState
+from services.runs.driver import OUT_OF_BUDGET
 
 BEGAN = datetime(2026, 3, 9, 22, 30, tzinfo=UTC)
 ENGINEERS = re.compile(r"job process|driver|wheel|fence|lease|sweeper|drive\b|claimed|screen extras", re.IGNORECASE)
@@ -63,9 +66,15 @@ def test_every_state_of_a_person_is_a_word_in_sentence_case(state: ItemState) ->
     assert ITEM_WORDS[state][0].isupper() and not ENGINEERS.search(ITEM_WORDS[state])
 
 
-@pytest.mark.parametrize("code", ["process_lost", "dead_letter"])
-def test_a_reason_written_by_the_database_is_told_without_machinery(code: str) -> None:
-    item = RunItem(1, 1, 1, "Noa Example", "", ItemState.UNKNOWN, 1, code, "The job process ended.", BEGAN)
+@pytest.mark.parametrize(
+    "stored",
+    [
+        "The job process ended while the answer was on its way; it may have been charged.",
+        "The job process ended twice while this person was being prepared.",
+    ],
+)
+def test_a_reason_written_by_the_database_is_told_without_machinery(stored: str) -> None:
+    item = RunItem(1, 1, 1, "Noa Example", "", ItemState.UNKNOWN, 1, "process_lost", stored, BEGAN)
     table = items_table([item], "r", "", None, "UTC").children[1].children
     reason = words(table.children[1].children[0].children[3])
     assert not ENGINEERS.search(reason) and "interrupted" in reason
@@ -87,3 +96,57 @@ def words(cell: Any) -> str:
     if isinstance(cell, list):
         return "".join(words(part) for part in cell)
     return cell if isinstance(cell, str) else words(cell.children)
+
+
+def paused(reason: str) -> RunProgress:
+    """A run of Ana's that rests for this reason."""
+    return RunProgress(
+        run_id=uuid4(),
+        user_id=uuid4(),
+        user_name="Ana Example",
+        kind=RunKind.SCREENING,
+        state=RunState.PAUSED,
+        pause_reason=reason,
+        message="",
+        title="Baker",
+        version_id=None,
+        list_id=None,
+        list_name=None,
+        retry_of=None,
+        items=10,
+        done=4,
+        failed=0,
+        refused=0,
+        skipped=0,
+        unknown=0,
+        per_minute=0,
+        cost_usd=Decimal("0.10"),
+        unknown_usd=Decimal(0),
+        cap_usd=Decimal("0.10"),
+        estimate_usd=Decimal("0.10"),
+        estimate_calls=10,
+        created_at=BEGAN,
+        started_at=BEGAN,
+        finished_at=None,
+        is_stalled=False,
+        is_interrupted=False,
+        queue_place=None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("reason", "mine", "theirs"),
+    [
+        ("budget", "Raise the cap to go on.", "Only Ana Example, a manager or an admin can raise the cap."),
+        ("user", "Resume it to go on.", "Only Ana Example, a manager or an admin can resume it."),
+        ("provider", "trouble with the provider.", "Only Ana Example, a manager or an admin can resume it."),
+    ],
+)
+def test_a_paused_run_says_what_to_do_or_who_can(reason: str, mine: str, theirs: str) -> None:
+    steering, looking = (str(show_progress(paused(reason), may_steer)) for may_steer in (True, False))
+    assert mine in steering and "Only" not in steering
+    assert theirs in looking and not ("to go on" in looking or "you like" in looking)
+
+
+def test_no_message_of_a_run_at_its_cap_tells_everybody_to_raise_it() -> None:
+    assert "Raise" not in OUT_OF_BUDGET

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from pages.parts.times import show_when, zone_note
+from pages.parts.times import day_words, show_when, zone_note
 
 AT = datetime(2026, 3, 9, 22, 30, 5, tzinfo=UTC)
 
@@ -32,3 +32,7 @@ def test_what_has_not_come_yet_has_no_time() -> None:
 
 def test_the_zone_is_named_as_people_write_it() -> None:
     assert "America/New York" in zone_note("America/New_York").children
+
+
+def test_a_day_is_the_one_it_was_there() -> None:
+    assert (day_words(AT, "UTC"), day_words(AT, "Asia/Jerusalem")) == ("09 Mar 2026", "10 Mar 2026")

@@ -33,6 +33,7 @@ from services.simulators import Simulators
 from services.simulators.faults import LOST_ANSWERS, SPOILT_ANSWERS
 from services.simulators.openai.app import CONTENT_FAULTS
 from services.simulators.openai.errors import ERRORS
+from tests.services.advice import reads_as_advice
 
 SCHEMA = {
     "type": "object",
@@ -121,6 +122,9 @@ def test_a_refusal_means_one_thing_and_is_asked_once(kind: str, simulators: Simu
     with pytest.raises(ProviderError) as caught:
         ask(simulators)
     assert type(caught.value) is MEANINGS[kind]
+    if isinstance(caught.value, BadRequest) or type(caught.value) is TryAgain:
+        assert reads_as_advice(caught.value.message), caught.value.message
+        assert caught.value.detail["status"] >= 400, "what an operator needs stays"
     assert len(simulators.ledger("openai")) == 1
     assert KEY not in str(caught.value) and KEY not in repr(caught.value)
 
