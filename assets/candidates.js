@@ -277,13 +277,17 @@
     },
   };
 
-  window.addEventListener("popstate", () => {
-    if (isHere() && document.getElementById(GRID)) {
-      isTypingOn = false;
-      shownView = currentView(location.search);
-      set("candidates-came-back", { data: { search: location.search, at: String(Date.now()) } });
-    }
-  });
+  /* Going back, or the menu's own link to this page: what the address says now is shown, whatever Dash was told. */
+  for (const event of ["popstate", "_dashprivate_pushstate"]) {
+    window.addEventListener(event, () => {
+      const asked = currentView(location.search);
+      if (isHere() && document.getElementById(GRID) && (event === "popstate" || asked !== shownView)) {
+        isTypingOn = false;
+        shownView = asked;
+        set("candidates-came-back", { data: { search: location.search, at: String(Date.now()) } });
+      }
+    });
+  }
 
   function focusedNode(api) {
     const cell = api.getFocusedCell();
