@@ -104,8 +104,6 @@
 
   window.dash_clientside = window.dash_clientside || {};
   window.dash_clientside.triage = {
-    // A form that has just changed cannot be started until its price has come.
-    hasNoPriceYet: () => true,
     // The rows are drawn by the server; which one is open is this page's own business.
     markOpenRow: function (opened) {
       wanted = (opened && String(opened.screening_id || "")) || "";

@@ -94,7 +94,7 @@ def show_quote(
     which: str, most: str | None, extras: bool, cap: str | None, _seen: str | None, view: View
 ) -> tuple[Any, bool, str]:
     """The price of the order as it stands, whether it cannot be started, and for what form the price is."""
-    form = form_text(which, most, extras, cap)
+    form = form_text(which, most, extras)
     try:
         quote = current().screening.quote(actor(), parse_order(view, which, most, extras, cap))
     except AppError as error:
@@ -102,9 +102,9 @@ def show_quote(
     return quote_words(quote), quote.to_screen == 0 or bool(quote.over_cap), form
 
 
-def form_text(which: str, most: str | None, extras: bool, cap: str | None) -> str:
-    """The order form as one text, to tell whether it has changed."""
-    return repr((which, (most or "").strip(), bool(extras), (cap or "").strip()))
+def form_text(which: str, most: str | None, extras: bool) -> str:
+    """What the price depends on as one text, to tell whether it has changed; a cap typed last counts as it stands."""
+    return repr((which, (most or "").strip(), bool(extras)))
 
 
 def start_screening(
@@ -120,7 +120,7 @@ def start_screening(
     """Start what the price was shown for: a form that changed since is priced first."""
     if not clicks:
         raise PreventUpdate
-    if quoted != form_text(which, most, extras, cap):
+    if quoted != form_text(which, most, extras):
         raise Conflict("The form has just changed. Look at the new price, then press Start again.")
     order = parse_order(view, which, most, extras, cap)
     started = current().screening.start(actor(), order, parse_id(form, OLD_FORM))
@@ -324,13 +324,6 @@ def register(app: Dash) -> None:
         Input(ids.SCREENING_SEEN, "data"),
         State(ids.SCREENING_VIEW, "data"),
     )(show_quote)
-    # Before `show_quote` answers: what stands there is the price of the form as it was.
-    app.clientside_callback(
-        ClientsideFunction("triage", "hasNoPriceYet"),
-        Output(ids.SCREENING_START, "disabled", allow_duplicate=True),
-        *(Input(control, "value") for control in order),
-        prevent_initial_call=True,
-    )
     app.callback(
         Output(ids.SCREENING_FORM, "data", allow_duplicate=True),
         Output(ids.SCREENING_CHANGED, "data", allow_duplicate=True),
