@@ -136,7 +136,12 @@ class Desk:
         self._come_back_at = now
 
     def learn(self, lesson: Lesson, now: float) -> None:
-        """Pass on what the provider said of its limits."""
+        """Pass on what the provider said of its limits; what was taken along above that goes back."""
+        taken_along = sum(
+            spare.grant.costs.get(lesson.limit_name, 0) for spares in self.shelf.values() for spare in spares
+        )
+        if lesson.remaining is not None and lesson.remaining < taken_along:
+            self.put_back(now)
         self._lessons.append(lesson)
         self._note_news(now)
 
