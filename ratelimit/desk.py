@@ -11,7 +11,7 @@ from ratelimit.messages import Adjustment, Costs, Grant, LaneAsk, Lesson, Messag
 from ratelimit.policy import Lane, Policy
 
 CALLS_TOLD_PER_LANE = 32
-MOST_SPARES = 32
+MOST_SPARES = 128
 NEWS_KEPT_SECONDS = 0.05
 BEATS_PER_LEASE = 3
 
