@@ -194,6 +194,7 @@ def demand(task: Task) -> None:
 
     def call(user: str) -> None:
         line = http.client.HTTPConnection(address.netloc, timeout=30)
+        line.connect()
         while (before := time.monotonic()) < until:
             acquire(user)
             now = time.monotonic()
