@@ -11,7 +11,7 @@ from ratelimit.messages import Adjustment, Costs, Grant, LaneAsk, Lesson, Messag
 from ratelimit.policy import Lane, Policy
 
 CALLS_TOLD_PER_LANE = 32
-MOST_SPARES = 32
+MOST_SPARES = 128
 NEWS_KEPT_SECONDS = 0.05
 BEATS_PER_LEASE = 3
 
@@ -136,8 +136,11 @@ class Desk:
         self._come_back_at = now
 
     def learn(self, lesson: Lesson, now: float) -> None:
-        """Pass on what the provider said of its limits; with less left than was taken along, that goes back."""
-        if lesson.remaining is not None and lesson.remaining <= sum(map(len, self.shelf.values())):
+        """Pass on what the provider said of its limits; what was taken along above that goes back."""
+        taken_along = sum(
+            spare.grant.costs.get(lesson.limit_name, 0) for spares in self.shelf.values() for spare in spares
+        )
+        if lesson.remaining is not None and lesson.remaining < taken_along:
             self.put_back(now)
         self._lessons.append(lesson)
         self._note_news(now)

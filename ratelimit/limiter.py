@@ -125,16 +125,17 @@ class _Office:
         self._is_closed = False
         self._permits_given = 0
         self._failing_since: float | None = None
+        self._is_away = False
         self._retry_at = 0.0
         self._history_retry_at = 0.0
         self._sleeps_until = -math.inf
 
     def enter(self, seat: _Seat) -> None:
-        """Queue a call and try at once; a failing store is left to the thread."""
+        """Queue a call and try at once; a store that is away is left to the thread, for it may hang."""
         if self._serve(seat):
             return
         with self._lock:
-            is_time = self._is_time()
+            is_time = self._is_time() and not self._is_away
         if is_time and self._line.acquire(blocking=False):
             try:
                 self._speak()
@@ -227,7 +228,7 @@ class _Office:
         reply = self._store.exchange(self._policy, message)
         with self._lock:
             admissions = self._desk.receive(reply, asked_at, self.clock())
-            self._failing_since = None
+            self._failing_since, self._is_away = None, False
             permits = [(admission.waiter, self._permit(admission)) for admission in admissions]
         for waiter, permit in permits:
             if isinstance(waiter, _Seat) and not _hand_over(waiter.future, permit):
@@ -316,6 +317,7 @@ class _Office:
             if self._failing_since is None:
                 self._failing_since = now
             is_busy = isinstance(error, StoreBusy)
+            self._is_away = not is_busy
             self._retry_at = now + RETRY_SECONDS * random.uniform(0.02, 0.1) if is_busy else now + RETRY_SECONDS
             if now - self._failing_since < PATIENCE_SECONDS:
                 return

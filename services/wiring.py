@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 
 from ratelimit import Limit, LocalStore, Policy, Store
+from ratelimit.stores.redis import RedisStore
 from services.accounts import Accounts
 from services.admin import Admin
 from services.candidates import Candidates, stored_filters
@@ -87,14 +88,14 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
         prepare_threshold=5 if settings.uses_embedded_database else None,
     )
     runs = Runs(database)
-    limiter_store = LocalStore(settings.home_path / "limiter.sqlite3")
+    limiter_store = open_store(settings, "limiter")
     return Services(
         settings,
         clock,
         database,
         accounts=Accounts(
             database,
-            door=AddressDoor(LocalStore(settings.home_path / "door.sqlite3")),
+            door=AddressDoor(open_store(settings, "door")),
             idle_seconds=settings.session_idle_hours * 3600,
         ),
         admin=Admin(database),
@@ -121,6 +122,13 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
         limiter_store=limiter_store,
         limiter_watch=StoreWatch(limiter_store, policies_of(settings)[OPENAI]),
     )
+
+
+def open_store(settings: Settings, name: str) -> Store:
+    """Where a limiter keeps its accounts: shared by the hosts with REDIS_URL, else by this machine's processes."""
+    if settings.redis_url is not None:
+        return RedisStore(settings.redis_url.get_secret_value(), prefix=f"sourcingx:{name}:")
+    return LocalStore(settings.home_path / f"{name}.sqlite3")
 
 
 def policies_of(settings: Settings) -> dict[str, Policy]:

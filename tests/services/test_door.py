@@ -7,8 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ratelimit import LocalStore, MemoryStore
+from ratelimit.stores.redis import RedisStore
 from services.accounts import TooManyAttempts
 from services.door import AddressDoor, neighbourhood
+from services.errors import Busy
+from tests.fixtures.redis import RedisServer
 
 
 def fail_to_sign_in(door: AddressDoor, address: str) -> None:
@@ -48,6 +51,21 @@ def test_an_attempt_that_raises_counts() -> None:
         raise ZeroDivisionError
     with pytest.raises(TooManyAttempts):
         fail_to_sign_in(door, "192.0.2.1")
+
+
+def test_while_the_store_is_away_nobody_signs_in_and_afterwards_they_do(redis_server: RedisServer) -> None:
+    redis_server.wipe()
+    store = RedisStore(redis_server.url)
+    door = AddressDoor(store)
+    fail_to_sign_in(door, "192.0.2.1")
+    redis_server.kill()
+    try:
+        with pytest.raises(Busy, match="try again"), door.knock("192.0.2.1"):
+            pytest.fail("the door was open")
+    finally:
+        redis_server.start()
+    fail_to_sign_in(door, "192.0.2.1")
+    store.close()
 
 
 def test_one_household_of_version_six_is_one_address() -> None:
