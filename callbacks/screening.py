@@ -32,6 +32,7 @@ from pages.parts.screening_parts import (
     results_list,
     verdict_card,
 )
+from pages.parts.turns import outage_notice
 from services.domain.screenings import PositionRun
 from services.errors import AppError, BadInput
 from services.lists import GONE as NO_LIST
@@ -102,6 +103,13 @@ def show_quote(
     except AppError as error:
         return problem(error.message), True
     return quote_words(quote), quote.to_screen == 0
+
+
+def show_outage(_tick: int | None, _order: str) -> Component | None:
+    """Whether the provider is left alone just now, beside the button that would start more work."""
+    services = current()
+    outages = services.turns.outages()
+    return outage_notice(outages, services.usage.time_zone(actor())) if outages else None
 
 
 def start_screening(
@@ -314,6 +322,11 @@ def register(app: Dash) -> None:
         Input(ids.SCREENING_SEEN, "data"),
         State(ids.SCREENING_VIEW, "data"),
     )(show_quote)
+    app.callback(
+        Output(ids.SCREENING_OUTAGE, "children"),
+        Input(ids.SCREENING_TICK, "n_intervals"),
+        Input(ids.SCREENING_OUTAGE, "id"),
+    )(show_outage)
     app.callback(
         Output(ids.SCREENING_FORM, "data", allow_duplicate=True),
         Output(ids.SCREENING_CHANGED, "data", allow_duplicate=True),

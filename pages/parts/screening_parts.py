@@ -159,6 +159,7 @@ def order_form(default_cap: Decimal | None) -> Component:
                 ],
                 className="quote-line",
             ),
+            html.Div(id=ids.SCREENING_OUTAGE),
         ],
         className="block",
     )
