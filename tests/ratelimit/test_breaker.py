@@ -16,6 +16,7 @@ from ratelimit.breaker import (
     UNTRIED_FORGOTTEN_AFTER_SECONDS,
     WINDOW_SECONDS,
     Breaker,
+    Second,
 )
 from ratelimit.desk import Desk, Waiter
 from ratelimit.messages import Outcome
@@ -306,3 +307,27 @@ def test_a_record_of_an_earlier_version_is_read_and_its_breaker_closed() -> None
     older = head[: head.index(',"breaker"')] + "}"
     kept = unpack(older, log)
     assert kept.breaker == Breaker() and kept.meters == account.meters
+
+
+def test_a_process_keeps_its_probe_by_beating_and_nobody_else_gets_one_however_long_the_call_takes() -> None:
+    world = World()
+    told(world.account.breaker, world.now, failed=LEAST_ALL_FAILED)
+    world.now = world.account.breaker.open_until
+    world.ask(0)
+    assert len(world.calls) == 1
+    for _ in range(60):
+        beats_at = world.desks[0].next_exchange_at()
+        assert beats_at is not None and world.now < beats_at < world.now + LEASE
+        world.now = beats_at
+        world.speak(0)
+        world.ask(1)
+        assert len(world.calls) == 1
+    world.end(0, "untold")
+    world.ask(1)
+    assert len(world.calls) == 1, "what said nothing of the provider lets another try at once"
+
+
+def test_a_record_keeps_everything_of_a_breaker() -> None:
+    account = open_account("epoch", POLICY, 5.0, has_no_past=True)
+    account.breaker = Breaker(7, True, 1.5, 2.5, 3.5, 4, "It fails.", "one", 9.5, [Second(8, 2, 3)])
+    assert unpack(*pack(account)).breaker == account.breaker
