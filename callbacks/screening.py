@@ -28,6 +28,7 @@ from pages.parts.screening_parts import (
     quote_words,
     results_list,
 )
+from pages.parts.turns import outage_notice
 from pages.parts.verdict_card import no_card, reason_chooser, verdict_card
 from services.domain.screenings import PositionRun
 from services.errors import AppError, BadInput, Conflict
@@ -105,6 +106,13 @@ def show_quote(
 def form_text(which: str, most: str | None, extras: bool, cap: str | None) -> str:
     """The order form as one text, to tell whether it has changed."""
     return repr((which, (most or "").strip(), bool(extras), (cap or "").strip()))
+
+
+def show_outage(_tick: int | None, _order: str) -> Component | None:
+    """Whether the provider is left alone just now, beside the button that would start more work."""
+    services = current()
+    outages = services.turns.outages()
+    return outage_notice(outages, services.usage.time_zone(actor())) if outages else None
 
 
 def start_screening(
@@ -329,6 +337,11 @@ def register(app: Dash) -> None:
         *(Input(control, "value") for control in order),
         prevent_initial_call=True,
     )
+    app.callback(
+        Output(ids.SCREENING_OUTAGE, "children"),
+        Input(ids.SCREENING_TICK, "n_intervals"),
+        Input(ids.SCREENING_OUTAGE, "id"),
+    )(show_outage)
     app.callback(
         Output(ids.SCREENING_FORM, "data", allow_duplicate=True),
         Output(ids.SCREENING_CHANGED, "data", allow_duplicate=True),

@@ -12,6 +12,7 @@ from services.candidates import Candidates, stored_filters
 from services.clock import Clock, SystemClock
 from services.db.embedded import EmbeddedDatabaseError, EmbeddedPostgres
 from services.db.pool import Database
+from services.domain.runs import RunKind
 from services.door import AddressDoor
 from services.enrichment import Enrichment
 from services.exports import Exports
@@ -29,7 +30,11 @@ from services.runs.outcomes import RetryPolicy
 from services.screening import Screening
 from services.screening_work import ScreeningWork
 from services.settings import Settings, load_settings
+from services.turns import Turns
 from services.usage import Usage
+
+PROVIDER_OF_KIND = {RunKind.SCREENING: OPENAI}
+"""Whose calls the runs of a kind are made of."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,7 @@ class Services:
     screening: Screening
     limiter_store: Store
     limiter_watch: StoreWatch
+    turns: Turns
 
 
 @dataclass(frozen=True)
@@ -121,6 +127,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
         screening=Screening(database, clock, runs, settings.openai_model, settings.provider_mode("openai")),
         limiter_store=limiter_store,
         limiter_watch=StoreWatch(limiter_store, policies_of(settings)[OPENAI]),
+        turns=Turns(limiter_store, policies_of(settings), PROVIDER_OF_KIND, clock),
     )
 
 

@@ -120,8 +120,8 @@ def run_panel(
     )
 
 
-def show_progress(run: RunProgress, may_steer: bool) -> Component:
-    """The inside of a panel at one instant."""
+def show_progress(run: RunProgress, may_steer: bool, waiting: str = "") -> Component:
+    """The inside of a panel at one instant; `waiting` says what its calls wait for."""
     return html.Div(
         [
             html.Div(
@@ -140,6 +140,7 @@ def show_progress(run: RunProgress, may_steer: bool) -> Component:
                 className="run-facts",
             ),
             trouble(run),
+            html.P(waiting, className="run-waiting") if waiting else None,
         ]
     )
 

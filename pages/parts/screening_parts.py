@@ -161,6 +161,7 @@ def order_form(default_cap: Decimal | None) -> Component:
                 ],
                 className="quote-line",
             ),
+            html.Div(id=ids.SCREENING_OUTAGE),
             # For what form the price is. Beside the form: without one, Dash must not look for its boxes.
             dcc.Store(id=ids.SCREENING_QUOTED),
         ],

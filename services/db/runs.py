@@ -91,6 +91,14 @@ class ClaimedRow:
 
 
 @dataclass(frozen=True)
+class Beat:
+    """What a driver is told with each beat; `live_runs` counts the runs of its kind that are driven now."""
+
+    state: RunState
+    live_runs: int
+
+
+@dataclass(frozen=True)
 class LostCalls:
     """What became of the items that earlier drives left open."""
 
@@ -320,11 +328,11 @@ def hold_run(tx: Tx, run_id: UUID, fence: int) -> RunState | None:
     return RunState(row[0]) if row else None
 
 
-def beat(tx: Tx, run_id: UUID, fence: int, lease_seconds: float, per_minute: float) -> RunState | None:
+def beat(tx: Tx, run_id: UUID, fence: int, lease_seconds: float, per_minute: float) -> Beat | None:
     """Lengthen the lease; None if the fence has moved on."""
     values = {"run_id": run_id, "fence": fence, "lease_seconds": lease_seconds, "per_minute": per_minute}
     row = tx.execute(Q["beat"], values).fetchone()
-    return RunState(row[0]) if row else None
+    return Beat(RunState(row[0]), row[1]) if row else None
 
 
 def claim_items(tx: Tx, run_id: UUID, fence: int, batch: int, *, suspects: bool) -> list[ClaimedRow]:

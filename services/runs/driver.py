@@ -27,8 +27,10 @@ from services.runs.gate import CallTooLarge, Gate, GateShut, Permit
 from services.runs.journal import Journal
 from services.runs.kinds import Kind
 from services.runs.outcomes import (
+    Health,
     RetryPolicy,
     Ruling,
+    health_of,
     rule_answer,
     rule_error,
     rule_surprise,
@@ -179,7 +181,9 @@ class Driver:
         """Beat from the loop that does the work, so that a stuck loop loses the wheel."""
         while True:
             try:
-                self.hear(await asyncio.to_thread(self.wheel.beat, self.pace.per_minute(self.clock.steady())))
+                beat = await asyncio.to_thread(self.wheel.beat, self.pace.per_minute(self.clock.steady()))
+                self.flight.live_runs = beat.live_runs
+                self.hear(beat.state)
                 pause = BEAT_SECONDS
             except Busy as error:
                 log.warning("run.beat.missed", run_id=str(self.order.run_id), reason=error.message)
@@ -202,7 +206,7 @@ class Driver:
         self.changed.clear()
         self.raise_error()
         self.board()
-        now, limit = self.clock.steady(), self.flight.limit(self.calls_per_second)
+        now, limit = self.clock.steady(), self.flight_limit()
         wants_more = len(self.ready) * 2 <= limit and self.ending is None
         if self.claiming is None and wants_more and now >= self.claim_after:
             batch = min(MOST_CLAIMED_AT_ONCE, max(LEAST_CLAIMED_AT_ONCE, limit - len(self.ready)))
@@ -219,8 +223,7 @@ class Driver:
 
     def board(self) -> None:
         """Send off ready calls while there is room in the air and money for them."""
-        limit = self.flight.limit(self.calls_per_second)
-        while self.ready and len(self.flying) < limit and self.ending is None and self.wheel.is_fresh():
+        while self.ready and len(self.flying) < self.flight_limit() and self.ending is None and self.wheel.is_fresh():
             call = self.ready[0]
             if not self.purse.reserve(call.prepared.reserved_usd):
                 if not self.flying:
@@ -229,6 +232,9 @@ class Driver:
             self.ready.popleft()
             task = asyncio.create_task(self.guarded(self.fly(call)))
             self.flying[call.intent_id] = (call.prepared.item.item_id, task)
+
+    def flight_limit(self) -> int:
+        return self.flight.limit(self.calls_per_second, waits_for_turns=bool(self.boarding))
 
     async def claim(self, batch: int) -> None:
         """Fill the row of ready calls; when there is nothing to claim, look whether anything is left at all."""
@@ -350,8 +356,15 @@ class Driver:
         try:
             answer = await self.kind.call(self.order, prepared, call.intent_id)
         except ProviderError as error:
+            tell(permit, error)
             ruling = rule_error(
-                prepared, call.intent_id, error, self.settings.retries, self.milliseconds(began), self.dice
+                prepared,
+                call.intent_id,
+                error,
+                self.settings.retries,
+                self.milliseconds(began),
+                self.dice,
+                is_failing=self.gate.is_failing(prepared.provider),
             )
         # A call that has left must be booked whatever goes wrong around it, even what nobody has thought of.
         except Exception:
@@ -359,6 +372,7 @@ class Driver:
             ruling = rule_surprise(prepared, call.intent_id, self.milliseconds(began))
         else:
             self.flight.landed(self.clock.steady() - began)
+            permit.worked()
             permit.settle(answer.used)
             ruling = rule_answer(answer, call.intent_id, self.milliseconds(began))
         finally:
@@ -381,6 +395,19 @@ class Driver:
         if pause:
             self.end(Ending.PROVIDER, pause)
         return charged(call, ruling)
+
+
+def tell(permit: Permit, error: ProviderError) -> None:
+    """Say what this end of a call means for everybody who uses the same key."""
+    match health_of(error):
+        case Health.WORKS:
+            permit.worked()
+        case Health.FAILS:
+            permit.failed(error.message)
+        case Health.KEY_REFUSED:
+            permit.key_refused(error.message)
+        case Health.UNTOLD:
+            return
 
 
 def charged(call: PlannedCall, ruling: Ruling) -> Decimal:

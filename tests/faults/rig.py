@@ -222,6 +222,15 @@ class OpenPermit:
     def settle(self, actual: Mapping[str, int]) -> None:
         """Nothing is counted."""
 
+    def worked(self) -> None:
+        """Nobody counts."""
+
+    def failed(self, reason: str) -> None:
+        """Nobody counts."""
+
+    def key_refused(self, reason: str) -> None:
+        """Nobody counts."""
+
     def give_back(self) -> None:
         self.is_open = False
 
@@ -231,7 +240,7 @@ class OpenPermit:
 
 @dataclass
 class OpenGate:
-    """A gate without limits that still honours pauses."""
+    """A gate without limits or breaker that still honours pauses."""
 
     shut_until: float = 0.0
     pauses: list[float | None] = field(default_factory=list)
@@ -244,6 +253,9 @@ class OpenGate:
     def slow_down(self, provider: str, seconds: float | None, reason: str, refused: OpenPermit) -> None:
         self.pauses.append(seconds)
         self.shut_until = max(self.shut_until, time.monotonic() + (0.05 if seconds is None else seconds))
+
+    def is_failing(self, provider: str) -> bool:
+        return False
 
     def calls_per_second(self, provider: str, costs: Mapping[str, int]) -> float | None:
         return None

@@ -174,7 +174,7 @@ def test_after_an_outage_a_driver_that_lived_through_it_beats_before_anybody_tak
     assert sweeper.sweep() == []
     clock.advance(DRIVERS_FIRST_SECONDS - 0.1)
     assert sweeper.sweep() == [], "patient, though the lease has run out"
-    assert wheel.beat(1.0) is RunState.RUNNING
+    assert wheel.beat(1.0).state is RunState.RUNNING
     clock.advance(0.2)
     assert sweeper.sweep() == [], "the driver lives"
     expire_lease(superuser, run.run_id)

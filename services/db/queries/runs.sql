@@ -148,11 +148,12 @@ SELECT cost_usd + unknown_usd FROM runs WHERE id = %(run_id)s
 SELECT state FROM runs WHERE id = %(run_id)s AND fence = %(fence)s FOR NO KEY UPDATE
 
 -- name: beat
--- Lengthen the lease and write down the pace; a lease that was given up is not taken back.
+-- Lengthen the lease and write down the pace; a lease that was given up is not taken back. How many share the key.
 WITH beaten AS (
   UPDATE runs SET lease_until = clock_timestamp() + make_interval(secs => %(lease_seconds)s), per_minute = %(per_minute)s
-   WHERE id = %(run_id)s AND fence = %(fence)s AND lease_until IS NOT NULL RETURNING drive_id, state)
-UPDATE drives d SET beat_at = clock_timestamp() FROM beaten b WHERE d.id = b.drive_id RETURNING b.state
+   WHERE id = %(run_id)s AND fence = %(fence)s AND lease_until IS NOT NULL RETURNING drive_id, state, kind)
+UPDATE drives d SET beat_at = clock_timestamp() FROM beaten b WHERE d.id = b.drive_id
+RETURNING b.state, live_runs(b.kind) AS live_runs
 
 -- name: claim_items
 -- Take the next waiting items of a run; suspects apart from the others.
