@@ -117,7 +117,7 @@ def details(who: Actor, run: RunProgress, asked: Query) -> tuple[Component, Comp
 def stamp_of(run: RunProgress) -> str:
     """Everything of a run that a panel shows and that changes."""
     shown = (run.state, run.settled, run.done, run.cost_usd, run.unknown_usd, run.message, run.is_stalled)
-    return repr((*shown, run.queue_place, round(run.per_minute)))
+    return repr((*shown, run.queue_place, run.waits_for, round(run.per_minute)))
 
 
 def may_steer(who: Actor, run: RunProgress) -> bool:

@@ -70,7 +70,7 @@ class Sweeper:
             if fence is None or self.lets_drivers_go_first():
                 return []
             launcher = self.launcher
-            return runs.next_drives(tx, launcher.most_processes, launcher.most_per_user, MOST_STARTS)
+            return runs.next_drives(tx, launcher.most_processes, launcher.bounds, MOST_STARTS)
 
     def lets_drivers_go_first(self) -> bool:
         if self.is_cut_off:

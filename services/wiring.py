@@ -1,6 +1,7 @@
 """Builds all services for this process; the only module that knows every part."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 
@@ -11,6 +12,7 @@ from services.candidates import Candidates, stored_filters
 from services.clock import Clock, SystemClock
 from services.db.embedded import EmbeddedDatabaseError, EmbeddedPostgres
 from services.db.pool import Database
+from services.db.runs import StartBounds
 from services.door import AddressDoor
 from services.enrichment import Enrichment
 from services.exports import Exports
@@ -18,6 +20,7 @@ from services.imports import Imports
 from services.limits import LimiterGate, StoreWatch
 from services.lists import Lists
 from services.positions import Positions
+from services.providers.crustdata import PROVIDER as CRUSTDATA
 from services.providers.openai import PROVIDER as OPENAI
 from services.providers.openai import OpenAIChat, make_client
 from services.runs.driver import DriveSettings
@@ -86,7 +89,8 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
         # Prepared statements live in a session, which a transaction pooler does not keep for us.
         prepare_threshold=5 if settings.uses_embedded_database else None,
     )
-    runs = Runs(database)
+    bounds = StartBounds(settings.job_processes_per_user, settings.job_processes_per_organization)
+    runs = Runs(database, bounds)
     limiter_store = LocalStore(settings.home_path / "limiter.sqlite3")
     return Services(
         settings,
@@ -115,7 +119,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
             database,
             log_path=settings.home_path / "log" / "drives.log",
             most_processes=settings.job_processes,
-            most_per_user=settings.job_processes_per_user,
+            bounds=bounds,
         ),
         screening=Screening(database, clock, runs, settings.openai_model, settings.provider_mode("openai")),
         limiter_store=limiter_store,
@@ -124,10 +128,29 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
 
 
 def policies_of(settings: Settings) -> dict[str, Policy]:
-    """What each provider allows this installation."""
-    minutely = {"requests": settings.openai_requests_per_minute, "tokens": settings.openai_tokens_per_minute}
-    limits = tuple(Limit(name, amount, 60.0) for name, amount in minutely.items())
-    return {OPENAI: Policy(f"{OPENAI}:{settings.openai_model}", limits)}
+    """What each provider allows this installation; docs/providers/ has the source of each default."""
+    openai = {"requests": settings.openai_requests_per_minute, "tokens": settings.openai_tokens_per_minute}
+    crustdata = {
+        "enriches": settings.crustdata_enriches_per_minute,
+        "searches": settings.crustdata_searches_per_minute,
+        "usage_calls": settings.crustdata_usage_calls_per_minute,
+    }
+    salesql = (
+        *minutely({"calls": settings.salesql_calls_per_minute}),
+        # Which midnight the provider means is not known; any 24 hours hold for all of them.
+        Limit("calls_a_day", settings.salesql_calls_per_day, 86_400.0),
+    )
+    return {
+        OPENAI: Policy(f"{OPENAI}:{settings.openai_model}", minutely(openai)),
+        CRUSTDATA: Policy(CRUSTDATA, minutely(crustdata)),
+        "salesql": Policy("salesql", salesql),
+        "phantombuster": Policy("phantombuster", (), concurrency=settings.phantombuster_running_agents),
+        "sheets": Policy("sheets", minutely({"reads": settings.sheets_reads_per_minute})),
+    }
+
+
+def minutely(amounts: Mapping[str, int]) -> tuple[Limit, ...]:
+    return tuple(Limit(name, amount, 60.0) for name, amount in amounts.items())
 
 
 def open_gate(services: Services) -> LimiterGate:

@@ -83,7 +83,11 @@ class StartedRun:
 
 @dataclass(frozen=True)
 class RunProgress:
-    """Everything a watcher of a run sees; the figures of one instant."""
+    """Everything a watcher of a run sees; the figures of one instant.
+
+    A queued run has a place, the number of runs that start before it, or waits for another run of its
+    "user" or its "organization" to end (docs/run-life.md, Beginning).
+    """
 
     run_id: UUID
     user_id: UUID
@@ -114,6 +118,7 @@ class RunProgress:
     finished_at: datetime | None
     is_stalled: bool
     queue_place: int | None
+    waits_for: str
 
     @property
     def name(self) -> str:

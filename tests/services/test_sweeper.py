@@ -13,6 +13,7 @@ import pytest
 from services.clock import HeldClock, SystemClock
 from services.db import runs as db
 from services.db.pool import Database
+from services.db.runs import StartBounds
 from services.domain.runs import RunKind, RunState
 from services.errors import Busy
 from services.runs.launch import Launcher
@@ -23,6 +24,7 @@ from tests.faults.rig import at_once, expire_lease, make_candidates, open_run, u
 from tests.fixtures.postgres import Team, Urls
 
 Superuser = psycopg.Connection[Any]
+BOUNDS = StartBounds(per_user=2, per_organization=4)
 
 
 @pytest.fixture
@@ -32,7 +34,7 @@ def launcher(database: Database, tmp_path: Path) -> Launcher:
         database,
         tmp_path / "log" / "drives.log",
         most_processes=4,
-        most_per_user=2,
+        bounds=BOUNDS,
         command=(sys.executable, "-c", "import sys; print(sys.argv[1])"),
     )
 
@@ -184,7 +186,7 @@ def lead(sweeper: Sweeper) -> int | None:
 
 def next_drives(sweeper: Sweeper) -> list[UUID]:
     with sweeper.database.as_engine() as tx:
-        return db.next_drives(tx, 4, 2, MOST_STARTS)
+        return db.next_drives(tx, 4, BOUNDS, MOST_STARTS)
 
 
 def test_a_run_whose_processes_never_get_anywhere_is_given_up_and_booked(
@@ -210,6 +212,6 @@ def test_a_run_whose_processes_never_get_anywhere_is_given_up_and_booked(
 
 
 def test_the_engine_alone_may_open_these_doors(database: Database, team: Team) -> None:
-    for door in ("next_drives(1, 1, 1)", "take_sweep('x', '1 s')", "recent_sends('openai', 60)"):
+    for door in ("next_drives(1, 1, 1, 1)", "take_sweep('x', '1 s')", "recent_sends('openai', 60)"):
         with pytest.raises(psycopg.errors.InsufficientPrivilege), database.act_as(team.admin) as tx:
             tx.execute(f"SELECT {door}")
