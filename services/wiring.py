@@ -17,6 +17,7 @@ from services.door import AddressDoor
 from services.enrichment import Enrichment
 from services.exports import Exports
 from services.imports import Imports
+from services.leases import Leases
 from services.limits import LimiterGate, StoreWatch
 from services.lists import Lists
 from services.positions import Positions
@@ -51,6 +52,7 @@ class Services:
     enrichment: Enrichment
     exports: Exports
     runs: Runs
+    leases: Leases
     launcher: Launcher
     screening: Screening
     limiter_store: Store
@@ -115,6 +117,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
             upload_limit_bytes=settings.upload_limit_mb * 1_000_000,
         ),
         runs=runs,
+        leases=Leases(database, clock),
         launcher=Launcher(
             database,
             log_path=settings.home_path / "log" / "drives.log",

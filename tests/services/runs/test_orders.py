@@ -195,9 +195,7 @@ def test_items_come_in_pages_and_by_state(runs: Runs, superuser: Superuser, team
     assert runs.items(team.recruiter, run.run_id, [ItemState.DONE]) == []
 
 
-def test_a_queued_run_says_how_many_start_before_it(
-    runs: Runs, superuser: Superuser, team: Team, rivals: Team
-) -> None:
+def test_a_queued_run_says_how_many_start_before_it(runs: Runs, superuser: Superuser, team: Team, rivals: Team) -> None:
     start(runs, rivals.recruiter, make_candidates(superuser, rivals.org_id, 1))
     run = start(runs, team.recruiter, make_candidates(superuser, team.org_id, 1))
     progress = runs.progress(team.recruiter, run.run_id)
