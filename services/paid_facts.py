@@ -171,7 +171,7 @@ class PaidFacts:
         db.drop_old_facts(tx, self.most_facts)
 
     def settle(self, actor: Actor, kind: FactKind, write: Callable[[Tx], None]) -> None:
-        """Tell the others; without a database for as long as they wait, and then they find it in doubt by themselves."""
+        """Tell the others; without a database for as long as they wait, and then they find it in doubt."""
         give_up_at = self.clock.steady() + kind.most_seconds
         while True:
             try:

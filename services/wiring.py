@@ -13,7 +13,7 @@ from services.clock import Clock, SystemClock
 from services.db.embedded import EmbeddedDatabaseError, EmbeddedPostgres
 from services.db.pool import Database
 from services.db.runs import StartBounds
-from services.door import AddressDoor
+from services.door import AddressDoor, RequestDoor
 from services.enrichment import Enrichment
 from services.exports import Exports
 from services.imports import Imports
@@ -55,6 +55,8 @@ class Services:
     leases: Leases
     launcher: Launcher
     screening: Screening
+    address_door: RequestDoor
+    person_door: RequestDoor
     limiter_store: Store
     limiter_watch: StoreWatch
 
@@ -93,6 +95,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
     )
     bounds = StartBounds(settings.job_processes_per_user, settings.job_processes_per_organization)
     runs = Runs(database, bounds)
+    door_store = LocalStore(settings.home_path / "door.sqlite3")
     limiter_store = LocalStore(settings.home_path / "limiter.sqlite3")
     return Services(
         settings,
@@ -100,7 +103,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
         database,
         accounts=Accounts(
             database,
-            door=AddressDoor(LocalStore(settings.home_path / "door.sqlite3")),
+            door=AddressDoor(door_store),
             idle_seconds=settings.session_idle_hours * 3600,
         ),
         admin=Admin(database),
@@ -125,6 +128,8 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
             bounds=bounds,
         ),
         screening=Screening(database, clock, runs, settings.openai_model, settings.provider_mode("openai")),
+        address_door=RequestDoor(door_store, settings.requests_per_address, settings.web_concurrency),
+        person_door=RequestDoor(door_store, settings.requests_per_user, settings.web_concurrency),
         limiter_store=limiter_store,
         limiter_watch=StoreWatch(limiter_store, policies_of(settings)[OPENAI]),
     )
