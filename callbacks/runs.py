@@ -131,7 +131,7 @@ def waiting_words(who: Actor, run: RunProgress) -> str:
 def stamp_of(run: RunProgress, waiting: str) -> str:
     """Everything of a run that a panel shows and that changes."""
     shown = (run.state, run.settled, run.done, run.cost_usd, run.unknown_usd, run.message, run.is_interrupted)
-    return repr((*shown, run.queue_place, round(run.per_minute), waiting))
+    return repr((*shown, run.queue_place, run.waits_for, round(run.per_minute), waiting))
 
 
 def may_steer(who: Actor, run: RunProgress) -> bool:

@@ -73,7 +73,7 @@ class Sweeper:
                 if is_dead(process):
                     runs.note_dead_drive(tx, drive_id)
             launcher = self.launcher
-            return runs.next_drives(tx, launcher.most_processes, launcher.most_per_user, MOST_STARTS)
+            return runs.next_drives(tx, launcher.most_processes, launcher.bounds, MOST_STARTS)
 
     def lets_drivers_go_first(self) -> bool:
         if self.is_cut_off:

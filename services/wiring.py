@@ -1,6 +1,7 @@
 """Builds all services for this process; the only module that knows every part."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 
@@ -12,14 +13,17 @@ from services.candidates import Candidates, stored_filters
 from services.clock import Clock, SystemClock
 from services.db.embedded import EmbeddedDatabaseError, EmbeddedPostgres
 from services.db.pool import Database
+from services.db.runs import StartBounds
 from services.domain.runs import RunKind
-from services.door import AddressDoor
+from services.door import AddressDoor, RequestDoor
 from services.enrichment import Enrichment
 from services.exports import Exports
 from services.imports import Imports
+from services.leases import Leases
 from services.limits import LimiterGate, StoreWatch
 from services.lists import Lists
 from services.positions import Positions
+from services.providers.crustdata import PROVIDER as CRUSTDATA
 from services.providers.openai import PROVIDER as OPENAI
 from services.providers.openai import OpenAIChat, make_client
 from services.runs.driver import DriveSettings
@@ -54,8 +58,11 @@ class Services:
     enrichment: Enrichment
     exports: Exports
     runs: Runs
+    leases: Leases
     launcher: Launcher
     screening: Screening
+    address_door: RequestDoor
+    person_door: RequestDoor
     limiter_store: Store
     limiter_watch: StoreWatch
     turns: Turns
@@ -93,7 +100,9 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
         # Prepared statements live in a session, which a transaction pooler does not keep for us.
         prepare_threshold=5 if settings.uses_embedded_database else None,
     )
-    runs = Runs(database)
+    bounds = StartBounds(settings.job_processes_per_user, settings.job_processes_per_organization)
+    runs = Runs(database, bounds)
+    door_store = open_store(settings, "door")
     limiter_store = open_store(settings, "limiter")
     return Services(
         settings,
@@ -101,7 +110,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
         database,
         accounts=Accounts(
             database,
-            door=AddressDoor(open_store(settings, "door")),
+            door=AddressDoor(door_store),
             idle_seconds=settings.session_idle_hours * 3600,
         ),
         admin=Admin(database),
@@ -118,13 +127,16 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
             upload_limit_bytes=settings.upload_limit_mb * 1_000_000,
         ),
         runs=runs,
+        leases=Leases(database, clock),
         launcher=Launcher(
             database,
             log_path=settings.home_path / "log" / "drives.log",
             most_processes=settings.job_processes,
-            most_per_user=settings.job_processes_per_user,
+            bounds=bounds,
         ),
         screening=Screening(database, clock, runs, settings.openai_model, settings.provider_mode("openai")),
+        address_door=RequestDoor(door_store, settings.requests_per_address, settings.web_concurrency),
+        person_door=RequestDoor(door_store, settings.requests_per_user, settings.web_concurrency),
         limiter_store=limiter_store,
         limiter_watch=StoreWatch(limiter_store, policies_of(settings)[OPENAI]),
         turns=Turns(limiter_store, policies_of(settings), PROVIDER_OF_KIND, clock),
@@ -139,10 +151,29 @@ def open_store(settings: Settings, name: str) -> Store:
 
 
 def policies_of(settings: Settings) -> dict[str, Policy]:
-    """What each provider allows this installation."""
-    minutely = {"requests": settings.openai_requests_per_minute, "tokens": settings.openai_tokens_per_minute}
-    limits = tuple(Limit(name, amount, 60.0) for name, amount in minutely.items())
-    return {OPENAI: Policy(f"{OPENAI}:{settings.openai_model}", limits)}
+    """What each provider allows this installation; docs/providers/ has the source of each default."""
+    openai = {"requests": settings.openai_requests_per_minute, "tokens": settings.openai_tokens_per_minute}
+    crustdata = {
+        "enriches": settings.crustdata_enriches_per_minute,
+        "searches": settings.crustdata_searches_per_minute,
+        "usage_calls": settings.crustdata_usage_calls_per_minute,
+    }
+    salesql = (
+        *minutely({"calls": settings.salesql_calls_per_minute}),
+        # Which midnight the provider means is not known; any 24 hours hold for all of them.
+        Limit("calls_a_day", settings.salesql_calls_per_day, 86_400.0),
+    )
+    return {
+        OPENAI: Policy(f"{OPENAI}:{settings.openai_model}", minutely(openai)),
+        CRUSTDATA: Policy(CRUSTDATA, minutely(crustdata)),
+        "salesql": Policy("salesql", salesql),
+        "phantombuster": Policy("phantombuster", (), concurrency=settings.phantombuster_running_agents),
+        "sheets": Policy("sheets", minutely({"reads": settings.sheets_reads_per_minute})),
+    }
+
+
+def minutely(amounts: Mapping[str, int]) -> tuple[Limit, ...]:
+    return tuple(Limit(name, amount, 60.0) for name, amount in amounts.items())
 
 
 def open_gate(services: Services) -> LimiterGate:

@@ -213,8 +213,7 @@ def sentence(run: RunProgress) -> str:
     counted = f"{run.settled:,} of {run.items:,}"
     match run.state:
         case RunState.QUEUED:
-            place = run.queue_place or 0
-            return f"Waiting for its turn, {place:,} before it." if place else "About to start."
+            return place_in_queue(run)
         case RunState.RUNNING if run.is_interrupted:
             return f"{counted}. Interrupted; it goes on by itself within seconds."
         case RunState.RUNNING:
@@ -226,6 +225,18 @@ def sentence(run: RunProgress) -> str:
             return f"{counted}. {PAUSES[run.pause_reason]}"
         case _:
             return f"{counted}."
+
+
+def place_in_queue(run: RunProgress) -> str:
+    """How many runs start before this one, or which one has to end first."""
+    match run.waits_for:
+        case "user":
+            return f"Waiting until another run of {run.user_name} has ended."
+        case "organization":
+            return "Waiting until another run of your organization has ended."
+        case _:
+            place = run.queue_place or 0
+            return f"Waiting for its turn, {place:,} before it." if place else "Next to start."
 
 
 def facts(run: RunProgress) -> list[tuple[str, str]]:

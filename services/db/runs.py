@@ -181,6 +181,17 @@ class Counts:
 
 
 @dataclass(frozen=True)
+class StartBounds:
+    """How many runs may be driven at once for one user, and for all users of one organization."""
+
+    per_user: int = 2
+    per_organization: int = 6
+
+
+SHIPPED_BOUNDS = StartBounds()
+
+
+@dataclass(frozen=True)
 class DriveRow:
     """What is known of one drive."""
 
@@ -242,9 +253,10 @@ def read_item(**values: Any) -> RunItem:
     return RunItem(state=ItemState(values.pop("state")), **values)
 
 
-def find_progress(tx: Tx, run_id: UUID) -> RunProgress | None:
+def find_progress(tx: Tx, run_id: UUID, bounds: StartBounds = SHIPPED_BOUNDS) -> RunProgress | None:
+    values = {"run_id": run_id, "most_per_user": bounds.per_user, "most_per_org": bounds.per_organization}
     with tx.cursor(row_factory=kwargs_row(read_progress)) as cursor:
-        return cursor.execute(Q["find_progress"], {"run_id": run_id}).fetchone()
+        return cursor.execute(Q["find_progress"], values).fetchone()
 
 
 def recent_runs(tx: Tx, user_id: UUID | None, before: datetime | None, limit: int) -> list[RunProgress]:
@@ -390,8 +402,9 @@ def end_drive(tx: Tx, run_id: UUID, fence: int, outcome: str) -> None:
     tx.execute(Q["end_drive"], {"run_id": run_id, "fence": fence, "outcome": outcome})
 
 
-def admit_drive(tx: Tx, drive_id: UUID, most: int, most_per_user: int) -> bool:
-    values = {"drive_id": drive_id, "most": most, "most_per_user": most_per_user}
+def admit_drive(tx: Tx, drive_id: UUID, most: int, bounds: StartBounds) -> bool:
+    values = {"drive_id": drive_id, "most": most}
+    values |= {"most_per_user": bounds.per_user, "most_per_org": bounds.per_organization}
     row = tx.execute(Q["admit_drive"], values).fetchone()
     return bool(row and row[0])
 
@@ -406,8 +419,9 @@ def note_dead_drive(tx: Tx, drive_id: UUID) -> bool:
     return bool(row and row[0])
 
 
-def next_drives(tx: Tx, most: int, most_per_user: int, most_starts: int) -> list[UUID]:
-    values = {"most": most, "most_per_user": most_per_user, "most_starts": most_starts}
+def next_drives(tx: Tx, most: int, bounds: StartBounds, most_starts: int) -> list[UUID]:
+    values = {"most": most, "most_starts": most_starts}
+    values |= {"most_per_user": bounds.per_user, "most_per_org": bounds.per_organization}
     return [row[0] for row in tx.execute(Q["next_drives"], values).fetchall()]
 
 

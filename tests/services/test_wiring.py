@@ -1,17 +1,25 @@
-"""Which store the limits are kept in: this machine's file, or the Redis that the hosts share."""
+"""What the wiring makes of the settings: where the limits are kept, and a policy for each provider."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
-from ratelimit import Lane, Limit, Limiter, LocalStore, Policy, Store, Wait, no_past
+from ratelimit import Lane, Limit, Limiter, LocalStore, MemoryStore, Permit, Policy, Store, Wait, no_past
 from services.accounts import TooManyAttempts
 from services.door import AddressDoor
-from services.settings import Settings
-from services.wiring import open_store
+from services.settings import PROVIDERS, Settings
+from services.wiring import open_store, policies_of
 from tests.fixtures.redis import RedisServer
 
 POLICY = Policy("openai:some-model", (Limit("requests", 1, 3600.0),))
+COSTS = {
+    "openai": {"requests": 1, "tokens": 4_000},
+    "crustdata": {"enriches": 1},
+    "salesql": {"calls": 1, "calls_a_day": 1},
+    "phantombuster": {},
+    "sheets": {"reads": 1},
+}
 
 
 def settings(home: Path, **more: object) -> Settings:
@@ -45,3 +53,31 @@ def test_without_redis_the_processes_of_one_home_share_them(tmp_path: Path) -> N
     assert [may_start(store) for store in stores] == [True, False, True]
     for store in stores:
         store.close()
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_each_provider_has_a_policy_under_which_a_call_starts(provider: str) -> None:
+    limiter = Limiter(MemoryStore(), policies_of(Settings())[provider], history=no_past)
+    granted = asyncio.run(limiter.acquire(Lane("org", "user"), COSTS[provider]))
+    assert isinstance(granted, Permit) and granted.is_valid()
+    granted.done()
+    limiter.close()
+
+
+def test_each_limit_is_its_setting_and_the_defaults_keep_below_what_the_providers_allow() -> None:
+    chosen = {
+        "OPENAI_REQUESTS_PER_MINUTE": 11,
+        "OPENAI_TOKENS_PER_MINUTE": 12,
+        "CRUSTDATA_ENRICHES_PER_MINUTE": 13,
+        "CRUSTDATA_SEARCHES_PER_MINUTE": 14,
+        "CRUSTDATA_USAGE_CALLS_PER_MINUTE": 15,
+        "SALESQL_CALLS_PER_MINUTE": 16,
+        "SALESQL_CALLS_PER_DAY": 17,
+        "SHEETS_READS_PER_MINUTE": 18,
+    }
+    policies = policies_of(Settings(**chosen, PHANTOMBUSTER_RUNNING_AGENTS=3))
+    assert sorted(limit.amount for policy in policies.values() for limit in policy.limits) == sorted(chosen.values())
+    assert policies["phantombuster"].concurrency == 3
+    allowed = {"enriches": 15, "searches": 30, "usage_calls": 60, "calls": 180, "calls_a_day": 5_000, "reads": 60}
+    shipped = {one.name: one.amount for policy in policies_of(Settings()).values() for one in policy.limits}
+    assert all(shipped[name] <= most for name, most in allowed.items())

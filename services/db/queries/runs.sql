@@ -48,8 +48,10 @@ SELECT r.id AS run_id, r.user_id, u.name AS user_name, r.kind, r.state, r.pause_
        r.created_at, r.started_at, r.finished_at,
        r.state = 'running' AND (r.lease_until IS NULL OR r.lease_until < clock_timestamp()) AS is_stalled,
        coalesce(r.state = 'running' AND r.lease_until < clock_timestamp(), false) AS is_interrupted,
-       CASE WHEN r.state = 'queued' THEN queue_place(r.id) END AS queue_place
+       q.place AS queue_place, coalesce(q.waits_for, '') AS waits_for
   FROM runs r JOIN users u ON u.id = r.user_id LEFT JOIN lists l ON l.id = r.list_id
+  LEFT JOIN LATERAL (SELECT p.* FROM queue_place(r.id, %(most_per_user)s, %(most_per_org)s) p
+                      WHERE r.state = 'queued') q ON true
  WHERE r.id = %(run_id)s
 
 -- name: recent_runs
@@ -60,7 +62,7 @@ SELECT r.id AS run_id, r.user_id, u.name AS user_name, r.kind, r.state, r.pause_
        r.created_at, r.started_at, r.finished_at,
        r.state = 'running' AND (r.lease_until IS NULL OR r.lease_until < clock_timestamp()) AS is_stalled,
        coalesce(r.state = 'running' AND r.lease_until < clock_timestamp(), false) AS is_interrupted,
-       NULL::int AS queue_place
+       NULL::int AS queue_place, '' AS waits_for
   FROM runs r JOIN users u ON u.id = r.user_id LEFT JOIN lists l ON l.id = r.list_id
  WHERE (%(user_id)s::uuid IS NULL OR r.user_id = %(user_id)s)
    AND (%(before)s::timestamptz IS NULL OR r.created_at < %(before)s)
@@ -259,7 +261,7 @@ UPDATE drives d SET ended_at = clock_timestamp(), outcome = %(outcome)s FROM rel
 
 -- name: admit_drive
 -- Whether a process may start for this drive now.
-SELECT admit_drive(%(drive_id)s, %(most)s, %(most_per_user)s)
+SELECT admit_drive(%(drive_id)s, %(most)s, %(most_per_user)s, %(most_per_org)s)
 
 -- name: note_dead_drive
 -- The process of a drive has died: its lease ends now, if it still holds one.
@@ -271,7 +273,7 @@ SELECT drive_id, process FROM live_processes()
 
 -- name: next_drives
 -- The drives for which a process is to start now.
-SELECT drive FROM next_drives(%(most)s, %(most_per_user)s, %(most_starts)s) AS drive
+SELECT drive FROM next_drives(%(most)s, %(most_per_user)s, %(most_per_org)s, %(most_starts)s) AS drive
 
 -- name: take_sweep
 -- The fence of the sweeper's lease, or null.
