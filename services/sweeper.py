@@ -14,7 +14,7 @@ from uuid import UUID
 import structlog
 
 from services.clock import Clock
-from services.db import runs
+from services.db import quotas, runs
 from services.db.pool import Database
 from services.errors import Busy
 from services.logs import set_up_logging
@@ -69,6 +69,7 @@ class Sweeper:
             fence = runs.take_sweep(tx, self.holder, LEASE_SECONDS)
             if fence is None or self.lets_drivers_go_first():
                 return []
+            quotas.wake_runs_after_reset(tx)
             launcher = self.launcher
             return runs.next_drives(tx, launcher.most_processes, launcher.most_per_user, MOST_STARTS)
 

@@ -86,7 +86,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
         # Prepared statements live in a session, which a transaction pooler does not keep for us.
         prepare_threshold=5 if settings.uses_embedded_database else None,
     )
-    runs = Runs(database)
+    runs = Runs(database, clock)
     limiter_store = LocalStore(settings.home_path / "limiter.sqlite3")
     return Services(
         settings,
