@@ -16,7 +16,8 @@ def show_home(_home: str | None) -> Component:
     lists = sorted(services.lists.all(me), key=lambda one: one.created_at, reverse=True)
     positions = [PositionLine(one.id, one.title, one.approved_at is not None) for one in services.positions.recent(me)]
     runs = services.runs.recent(me)
-    return home(me.name, lists[:SHOWN], positions[:SHOWN], runs[:SHOWN], services.usage.time_zone(me))
+    zone, alerts = services.usage.time_zone(me), services.quotas.alerts(me)
+    return home(me.name, lists[:SHOWN], positions[:SHOWN], runs[:SHOWN], zone, alerts)
 
 
 def register(app: Dash) -> None:

@@ -101,7 +101,7 @@ def show_quote(
         quote = current().screening.quote(actor(), parse_order(view, which, most, extras, cap))
     except AppError as error:
         return problem(error.message), True
-    return quote_words(quote), quote.to_screen == 0
+    return quote_words(quote), quote.to_screen == 0 or bool(quote.refusal)
 
 
 def start_screening(

@@ -20,6 +20,7 @@ from services.lists import Lists
 from services.positions import Positions
 from services.providers.openai import PROVIDER as OPENAI
 from services.providers.openai import OpenAIChat, make_client
+from services.quotas import Quotas
 from services.runs.driver import DriveSettings
 from services.runs.kinds import Kind
 from services.runs.launch import Launcher
@@ -42,6 +43,7 @@ class Services:
     admin: Admin
     positions: Positions
     usage: Usage
+    quotas: Quotas
     lists: Lists
     candidates: Candidates
     imports: Imports
@@ -102,6 +104,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
         enrichment=Enrichment(database, clock),
         exports=Exports(database, clock, stored_filters),
         usage=Usage(database, clock),
+        quotas=Quotas(database, clock),
         lists=Lists(database),
         candidates=Candidates(database, clock),
         imports=Imports(

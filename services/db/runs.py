@@ -110,7 +110,7 @@ class ItemsLeft:
 
 @dataclass(frozen=True)
 class Plan:
-    """One intent, before its call; `units` count in its provider's quotas of the day, its money in those of the month."""
+    """One intent, before its call; `units` count in its provider's quotas of a day, its money in those of a month."""
 
     id: UUID
     item_id: int

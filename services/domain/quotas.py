@@ -188,6 +188,12 @@ def standing_words(quota: Quota, time_zone: str, *, reader: UUID | None = None) 
     )
 
 
+def alert_words(quota: Quota, time_zone: str, *, reader: UUID | None = None) -> str:
+    """That a quota is nearly or wholly used."""
+    share = "used up" if quota.cap is not None and quota.used >= quota.cap else "nearly used up"
+    return f"{name_of(quota, reader=reader)} is {share}. {standing_words(quota, time_zone, reader=reader)}"
+
+
 def pause_words(quota: Quota, time_zone: str, *, reader: UUID | None = None) -> str:
     """Why a run pauses, and how it goes on."""
     going_on = (

@@ -15,6 +15,8 @@ from services.db.quotas import Asked, Counted, Terms
 from services.db.runs import Plan
 from services.domain.quotas import (
     BUDGET,
+    MONEY,
+    NEEDS,
     QUOTAS,
     Quota,
     What,
@@ -52,6 +54,14 @@ class Reserved:
 
     plans: tuple[Plan, ...]
     shortage: Shortage | None
+
+
+@dataclass(frozen=True)
+class Room:
+    """The quotas that a run counts in, and why it may not start because of one; empty if it may."""
+
+    quotas: tuple[Quota, ...]
+    refusal: str
 
 
 def quotas_of(tx: Tx, now: datetime, user_id: UUID | None, *, only: Sequence[What] = QUOTAS) -> list[Quota]:
@@ -101,11 +111,19 @@ def reserve(tx: Tx, now: datetime, terms: Terms, payer: UUID, plans: Sequence[Pl
     return Reserved(fitting, Shortage(quota, short.is_lasting, pause_words(quota, terms.time_zone, reader=payer)))
 
 
+def room_for(tx: Tx, now: datetime, user_id: UUID, kind: RunKind, people: int, estimate_usd: Decimal | None) -> Room:
+    """What is left for a run of this kind, and whether so many people fit into it."""
+    provider, units = NEEDS.get(kind, (MONEY, {}))
+    only = [*(What(provider, meter) for meter in units), BUDGET]
+    terms = db.terms(tx)
+    found = standing(tx, now, terms, db.holders(tx, user_id), only)
+    return Room(tuple(found), refusal(found, kind, people, estimate_usd, terms.time_zone, reader=user_id))
+
+
 def refuse_over_quota(
     tx: Tx, now: datetime, user_id: UUID, kind: RunKind, people: int, estimate_usd: Decimal | None
 ) -> None:
     """Raise OutOfBudget if a run for so many people does not fit into what is left now."""
-    zone = db.terms(tx).time_zone
-    words = refusal(quotas_of(tx, now, user_id), kind, people, estimate_usd, zone, reader=user_id)
-    if words:
-        raise OutOfBudget(words)
+    room = room_for(tx, now, user_id, kind, people, estimate_usd)
+    if room.refusal:
+        raise OutOfBudget(room.refusal)
