@@ -240,6 +240,7 @@ class Driver:
             else None
         )
         is_suspect = self.suspects > 0
+        was_idle = not self.flying and not self.ready
         try:
             claimed = await asyncio.to_thread(self.claims.take, batch, known, suspect=is_suspect)
             self.is_forgetful = False
@@ -249,7 +250,7 @@ class Driver:
                 first = claimed.calls[0].prepared
                 self.calls_per_second = self.gate.calls_per_second(first.provider, first.costs)
             if claimed.shortage is not None:
-                self.run_short(claimed.shortage)
+                self.run_short(claimed.shortage, was_idle=was_idle and not claimed.calls)
             elif is_suspect:
                 self.suspects = self.suspects - 1 if claimed.items else 0
             elif claimed.items == 0 and claimed.state is RunState.RUNNING:
@@ -262,10 +263,14 @@ class Driver:
             self.claiming = None
             self.changed.set()
 
-    def run_short(self, shortage: Shortage) -> None:
-        """Something does not fit into a quota: rest if it will not fit either when all calls under way are back."""
+    def run_short(self, shortage: Shortage, *, was_idle: bool) -> None:
+        """Something does not fit into a quota: rest if it will not fit either when all calls under way are back.
+
+        Only if this drive had none under way when it looked: one that came back since may have left an item that is
+        paid for and needs nothing more of the quota.
+        """
         self.claim_after = self.clock.steady() + LOOK_AGAIN_SECONDS
-        if shortage.is_lasting and not self.flying and not self.ready:
+        if shortage.is_lasting and was_idle:
             self.resets_at = shortage.quota.resets_at
             self.end(Ending.BUDGET if shortage.is_of_money else Ending.QUOTA, shortage.message)
 

@@ -59,10 +59,10 @@ COMMENT ON COLUMN runs.resets_at IS 'when the quota or the monthly budget begins
 CREATE INDEX runs_waiting_for_a_quota ON runs (resets_at) WHERE state = 'paused' AND resets_at IS NOT NULL;
 
 -- The counters that one call has a share in, and how much at most: of its payer and of the organization, each
--- meter of its provider's day, and the money of the month.
+-- meter of its provider's day, and the money of the month. Without a search path of its own it can be inlined.
 CREATE FUNCTION quota_shares(org uuid, payer uuid, asked_provider text, units jsonb, usd numeric, day date, month date)
 RETURNS TABLE (holder uuid, provider text, meter text, period date, amount numeric)
-LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, public AS $$
+LANGUAGE sql IMMUTABLE AS $$
     SELECT h.holder, s.provider, s.meter, s.period, s.amount
       FROM unnest(ARRAY[payer, org]) AS h (holder),
            (SELECT asked_provider, u.key, day, u.value::numeric FROM jsonb_each_text(units) u WHERE day IS NOT NULL

@@ -17,11 +17,14 @@ SELECT q.holder, q.provider, q.meter, q.cap FROM quotas q
 
 -- name: counters
 -- What these holders have reserved and used in the given periods, each of its own provider and meter.
+-- One lookup each by the whole key, however many periods there have been: LIMIT holds the planner to it.
 SELECT c.holder, c.provider, c.meter, c.reserved, c.used, c.alerted_at
-  FROM quota_counters c
-  JOIN jsonb_to_recordset(%(periods)s) AS p (provider text, meter text, period date)
-    ON c.provider = p.provider AND c.meter = p.meter AND c.period = p.period
- WHERE c.org_id = current_org() AND c.holder = ANY (%(holders)s)
+  FROM unnest(%(holders)s::uuid[]) AS h (holder)
+ CROSS JOIN jsonb_to_recordset(%(periods)s) AS p (provider text, meter text, period date)
+ CROSS JOIN LATERAL (
+    SELECT * FROM quota_counters q
+     WHERE q.org_id = current_org() AND q.holder = h.holder AND q.provider = p.provider AND q.meter = p.meter
+       AND q.period = p.period LIMIT 1) AS c
 
 -- name: reserve_quotas
 -- Reserve for as many calls as fit.
