@@ -100,7 +100,7 @@ def show_quote(
         quote = current().screening.quote(actor(), parse_order(view, which, most, extras, cap))
     except AppError as error:
         return problem(error.message), True, form
-    return quote_words(quote), quote.to_screen == 0, form
+    return quote_words(quote), quote.to_screen == 0 or bool(quote.refusal), form
 
 
 def form_text(which: str, most: str | None, extras: bool, cap: str | None) -> str:

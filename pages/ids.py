@@ -23,6 +23,11 @@ ACCOUNT_FORMS = "account-forms"
 
 # Admin -------------------------------------------------------------------------------------------------
 
+QUOTAS = "quotas"
+QUOTA_HOLDER = "quota-holder"
+QUOTA_WHAT = "quota-what"
+QUOTA_CAP = "quota-cap"
+QUOTA_SAVE = "quota-save"
 ADMIN_PAGE = "admin-page"
 ADMIN_MEMBERS = "admin-members"
 ADMIN_INVITE_EMAIL = "admin-invite-email"

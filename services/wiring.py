@@ -26,6 +26,7 @@ from services.positions import Positions
 from services.providers.crustdata import PROVIDER as CRUSTDATA
 from services.providers.openai import PROVIDER as OPENAI
 from services.providers.openai import OpenAIChat, make_client
+from services.quotas import Quotas
 from services.runs.driver import DriveSettings
 from services.runs.kinds import Kind
 from services.runs.launch import Launcher
@@ -52,6 +53,7 @@ class Services:
     admin: Admin
     positions: Positions
     usage: Usage
+    quotas: Quotas
     lists: Lists
     candidates: Candidates
     imports: Imports
@@ -101,7 +103,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
         prepare_threshold=5 if settings.uses_embedded_database else None,
     )
     bounds = StartBounds(settings.job_processes_per_user, settings.job_processes_per_organization)
-    runs = Runs(database, bounds)
+    runs = Runs(database, bounds, clock)
     door_store = open_store(settings, "door")
     limiter_store = open_store(settings, "limiter")
     return Services(
@@ -118,6 +120,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
         enrichment=Enrichment(database, clock),
         exports=Exports(database, clock, stored_filters),
         usage=Usage(database, clock),
+        quotas=Quotas(database, clock),
         lists=Lists(database),
         candidates=Candidates(database, clock),
         imports=Imports(

@@ -162,7 +162,7 @@ def acts(run: RunProgress) -> list[Component]:
 
 def new_cap(run: RunProgress) -> list[Component]:
     """Where a run that reached its cap can be given a higher one."""
-    if not (run.can_resume and run.pause_reason == "budget"):
+    if not (run.can_resume and run.pause_reason == "budget" and run.resets_at is None):
         return []
     spent = run.cost_usd + run.unknown_usd
     box = dbc.Input(
@@ -222,6 +222,8 @@ def sentence(run: RunProgress) -> str:
         case RunState.STOPPING:
             return f"{counted}. Stopping: what is under way is still kept."
         case RunState.PAUSED:
+            if run.pause_reason == "budget" and run.resets_at is not None:
+                return f"{counted}. Paused: a budget of this month is used up."
             return f"{counted}. {PAUSES[run.pause_reason]}"
         case _:
             return f"{counted}."

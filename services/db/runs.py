@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -49,6 +49,7 @@ class LockedRun:
     list_id: UUID | None
     parameters: Mapping[str, Any]
     cap_usd: Decimal | None
+    resets_at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ class ItemsLeft:
 
 @dataclass(frozen=True)
 class Plan:
-    """One intent, before its call."""
+    """One intent, before its call; `units` count in its provider's quotas of a day, its money in those of a month."""
 
     id: UUID
     item_id: int
@@ -126,6 +127,9 @@ class Plan:
     request_hash: str
     reserved_usd: Decimal
     costs: Mapping[str, int]
+    units: Mapping[str, int]
+    quota_day: date
+    quota_month: date
 
 
 @dataclass(frozen=True)
@@ -295,8 +299,9 @@ def ask_to_stop(tx: Tx, run_id: UUID, user_id: UUID, state: RunState) -> None:
     tx.execute(Q["ask_to_stop"], {"run_id": run_id, "user_id": user_id, "state": state})
 
 
-def pause_run(tx: Tx, run_id: UUID, reason: str, message: str) -> None:
-    tx.execute(Q["pause_run"], {"run_id": run_id, "reason": reason, "message": message})
+def pause_run(tx: Tx, run_id: UUID, reason: str, message: str, resets_at: datetime | None = None) -> None:
+    values = {"run_id": run_id, "reason": reason, "message": message, "resets_at": resets_at}
+    tx.execute(Q["pause_run"], values)
 
 
 def resume_run(tx: Tx, run_id: UUID, cap_usd: Decimal | None) -> None:
@@ -367,6 +372,10 @@ def return_forgotten(tx: Tx, run_id: UUID, fence: int, known: Sequence[int]) -> 
 def plan_calls(tx: Tx, run_id: UUID, drive_id: UUID, user_id: UUID, fence: int, plans: Sequence[Plan]) -> None:
     values = {"run_id": run_id, "drive_id": drive_id, "user_id": user_id, "fence": fence}
     tx.execute(Q["plan_calls"], values | {"plans": rows_as_json(plans)})
+
+
+def return_items(tx: Tx, fence: int, item_ids: Sequence[int]) -> None:
+    tx.execute(Q["return_items"], {"fence": fence, "item_ids": list(item_ids)})
 
 
 def finish_unworked(tx: Tx, fence: int, unworked: Sequence[Unworked]) -> list[str]:

@@ -116,6 +116,7 @@ class RunProgress:
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    resets_at: datetime | None
     is_stalled: bool
     is_interrupted: bool
     queue_place: int | None

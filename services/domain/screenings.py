@@ -7,13 +7,17 @@ from typing import Any
 from uuid import UUID
 
 from services.domain.money import Estimate
+from services.domain.quotas import Quota
 
 NO_PEOPLE = "There is nobody to screen here. Choose a list with people in it, or select some candidates."
 
 
 @dataclass(frozen=True)
 class ScreeningQuote:
-    """The price of an order before it starts, and what it covers; `version_id` is what it was made for."""
+    """The price of an order before it starts, and what it covers; `version_id` is what it was made for.
+
+    `quotas` are those it counts in, as they stand; `refusal` says why it may not start because of one, if it may not.
+    """
 
     version_id: UUID
     version_number: int
@@ -25,6 +29,8 @@ class ScreeningQuote:
     estimate: Estimate
     model: str
     is_measured: bool
+    quotas: tuple[Quota, ...]
+    refusal: str
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from random import Random
 from typing import Any, TypeVar
@@ -20,6 +21,7 @@ from services.db.runs import RunOrder
 from services.domain.runs import ItemState, RunState
 from services.errors import Busy
 from services.providers.errors import ProviderError
+from services.runs.allowance import Shortage
 from services.runs.checkpoints import Checkpoints, NoCheckpoints, Step
 from services.runs.claims import Claims, Ending, PlannedCall
 from services.runs.flight import Flight, Pace, Purse
@@ -117,6 +119,7 @@ class Driver:
         self.suspects = 0
         self.ending: Ending | None = None
         self.message = ""
+        self.resets_at: datetime | None = None
         self.error: BaseException | None = None
 
     async def drive(self) -> RunState:
@@ -131,7 +134,7 @@ class Driver:
             await self.land()
             ending, message = self.ending, self.message
             log.info("run.rests", run_id=str(self.order.run_id), ending=ending, reason=message)
-            return await self.insist(lambda: self.claims.finish(ending, message))
+            return await self.insist(lambda: self.claims.finish(ending, message, self.resets_at))
         finally:
             doomed = [
                 *helpers,
@@ -244,6 +247,7 @@ class Driver:
             else None
         )
         is_suspect = self.suspects > 0
+        was_idle = not self.flying and not self.ready
         try:
             claimed = await asyncio.to_thread(self.claims.take, batch, known, suspect=is_suspect)
             self.is_forgetful = False
@@ -252,7 +256,9 @@ class Driver:
             if claimed.calls:
                 first = claimed.calls[0].prepared
                 self.calls_per_second = self.gate.calls_per_second(first.provider, first.costs)
-            if is_suspect:
+            if claimed.shortage is not None:
+                self.run_short(claimed.shortage, was_idle=was_idle and not claimed.calls)
+            elif is_suspect:
                 self.suspects = self.suspects - 1 if claimed.items else 0
             elif claimed.items == 0 and claimed.state is RunState.RUNNING:
                 await self.look_for_the_end()
@@ -263,6 +269,17 @@ class Driver:
         finally:
             self.claiming = None
             self.changed.set()
+
+    def run_short(self, shortage: Shortage, *, was_idle: bool) -> None:
+        """Something does not fit into a quota: rest if it will not fit either when all calls under way are back.
+
+        Only if this drive had none under way when it looked: one that came back since may have left an item that is
+        paid for and needs nothing more of the quota.
+        """
+        self.claim_after = self.clock.steady() + LOOK_AGAIN_SECONDS
+        if shortage.is_lasting and was_idle:
+            self.resets_at = shortage.quota.resets_at
+            self.end(Ending.BUDGET if shortage.is_of_money else Ending.QUOTA, shortage.message)
 
     async def look_for_the_end(self) -> None:
         """Nothing can be claimed: either calls are under way, or retries wait for their time, or all is done."""

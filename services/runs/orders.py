@@ -1,12 +1,13 @@
 """Runs as people give and watch them: open, look, stop, pause, resume, retry."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, NoReturn
 from uuid import UUID
 
+from services.clock import Clock, SystemClock
 from services.db import runs as db
 from services.db.pool import Database, Tx
 from services.db.runs import SHIPPED_BOUNDS, DriveRow, LockedRun, NewRun, StartBounds
@@ -24,6 +25,7 @@ from services.domain.runs import (
     StartedRun,
 )
 from services.errors import BadInput, Conflict, NotAllowed, NotFound, OutOfBudget
+from services.runs.allowance import refuse_over_quota
 
 PAGE_SIZE = 50
 MOST_EVENTS = 500
@@ -71,12 +73,13 @@ class Runs:
 
     database: Database
     bounds: StartBounds = SHIPPED_BOUNDS
+    clock: Clock = field(default_factory=SystemClock)
 
     def open(self, tx: Tx, actor: Actor, request: RunRequest) -> StartedRun:
         """Write a run, its items and its first drive in the caller's transaction.
 
         The same start token of the same person gives the run it gave before. Raises BadInput without
-        people and OutOfBudget when the estimate passes the cap.
+        people, and OutOfBudget when it passes the cap, a quota or the month's budget.
         """
         refuse_over_cap(request.estimate_usd, request.cap_usd)
         run_id = db.insert_run(tx, new_run(actor, request, retry_of=None))
@@ -87,7 +90,11 @@ class Runs:
                 items = db.insert_items_of_list(tx, run_id, list_id)
             case TheseCandidates(candidate_ids):
                 items = db.insert_items_of_candidates(tx, run_id, candidate_ids)
+        self.refuse_over_quota(tx, actor, request.kind, items, request.estimate_usd)
         return begin(tx, run_id, items, request.started_by)
+
+    def refuse_over_quota(self, tx: Tx, actor: Actor, kind: RunKind, items: int, estimate_usd: Decimal | None) -> None:
+        refuse_over_quota(tx, self.clock.now(), actor.user_id, kind, items, estimate_usd)
 
     def started_before(self, tx: Tx, actor: Actor, start_token: UUID | None) -> StartedRun | None:
         """The run that this person's form started already, if it did."""
@@ -163,7 +170,8 @@ class Runs:
             run = own(tx, actor, run_id)
             if run.state != RunState.PAUSED:
                 raise Conflict("This run is not paused any more.")
-            if run.pause_reason == "budget":
+            # A budget that resets is the organization's of the month: the run's own cap has nothing to do with it.
+            if run.pause_reason == "budget" and run.resets_at is None:
                 refuse_spent_cap(self.find(tx, run_id), run.cap_usd if cap_usd is None else cap_usd)
             db.resume_run(tx, run_id, run.cap_usd if cap_usd is None else cap_usd)
             return StartedRun(run_id, db.insert_drive(tx, run_id, "page"), self.find(tx, run_id).items, is_new=False)
@@ -171,7 +179,7 @@ class Runs:
     def retry_failed(self, actor: Actor, run_id: UUID, start_token: UUID | None = None) -> StartedRun:
         """A new run for what failed or stayed unknown in an ended one; the old one's receipt stays as it is.
 
-        Raises NotFound, NotAllowed, Conflict while the run goes on, and BadInput when nothing failed.
+        Raises NotFound, NotAllowed, Conflict while the run goes on, BadInput when nothing failed, and OutOfBudget.
         """
         with self.database.act_as(actor) as tx:
             run = own(tx, actor, run_id)
@@ -197,6 +205,7 @@ class Runs:
             if new_id is None:
                 return self.started_before(tx, actor, start_token) or form_of_another()
             items = db.insert_items_to_retry(tx, new_id, run_id, RETRIED_STATES)
+            self.refuse_over_quota(tx, actor, RunKind(run.kind), items, estimate_usd)
             return begin(tx, new_id, items, "page")
 
     def drive(self, actor: Actor, drive_id: UUID) -> DriveRow:

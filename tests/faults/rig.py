@@ -164,7 +164,10 @@ class Shopping:
             return NotWorked(item, "skipped", "nobody", "There is nobody here.")
         stage = "second" if item.carried else "first"
         first = item.carried["answer"] if item.carried else None
-        return Prepared(item, stage, PROVIDER, stage, {"requests": 1}, bytes(32), PRICE * 2, otherwise=first)
+        units = {} if item.carried or item.unknowns else {"candidates": 1}
+        return Prepared(
+            item, stage, PROVIDER, stage, {"requests": 1}, bytes(32), PRICE * 2, otherwise=first, units=units
+        )
 
     async def call(self, order: RunOrder, prepared: Prepared, call_id: UUID) -> Answered:
         if self.client is None:

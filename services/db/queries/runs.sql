@@ -45,7 +45,7 @@ INSERT INTO drives (org_id, run_id, started_by) VALUES (current_org(), %(run_id)
 SELECT r.id AS run_id, r.user_id, u.name AS user_name, r.kind, r.state, r.pause_reason, r.message, r.title,
        r.version_id, r.list_id, l.name AS list_name, r.retry_of,
        r.items, r.done, r.failed, r.refused, r.skipped, r.unknown, r.per_minute::float8 AS per_minute, r.cost_usd, r.unknown_usd, r.cap_usd, r.estimate_usd, r.estimate_calls,
-       r.created_at, r.started_at, r.finished_at,
+       r.created_at, r.started_at, r.finished_at, r.resets_at,
        r.state = 'running' AND (r.lease_until IS NULL OR r.lease_until < clock_timestamp()) AS is_stalled,
        coalesce(r.state = 'running' AND r.lease_until < clock_timestamp(), false) AS is_interrupted,
        q.place AS queue_place, coalesce(q.waits_for, '') AS waits_for
@@ -59,7 +59,7 @@ SELECT r.id AS run_id, r.user_id, u.name AS user_name, r.kind, r.state, r.pause_
 SELECT r.id AS run_id, r.user_id, u.name AS user_name, r.kind, r.state, r.pause_reason, r.message, r.title,
        r.version_id, r.list_id, l.name AS list_name, r.retry_of,
        r.items, r.done, r.failed, r.refused, r.skipped, r.unknown, r.per_minute::float8 AS per_minute, r.cost_usd, r.unknown_usd, r.cap_usd, r.estimate_usd, r.estimate_calls,
-       r.created_at, r.started_at, r.finished_at,
+       r.created_at, r.started_at, r.finished_at, r.resets_at,
        r.state = 'running' AND (r.lease_until IS NULL OR r.lease_until < clock_timestamp()) AS is_stalled,
        coalesce(r.state = 'running' AND r.lease_until < clock_timestamp(), false) AS is_interrupted,
        NULL::int AS queue_place, '' AS waits_for
@@ -102,7 +102,7 @@ SELECT l.provider, l.operation, l.model, l.status, count(*) AS calls, sum(l.fulf
 -- name: lock_run
 -- A run's owner and state, held until the end of the transaction.
 SELECT user_id, state, pause_reason, lease_until IS NOT NULL AS is_driven, kind, title, version_id, list_id,
-       parameters, cap_usd
+       parameters, cap_usd, resets_at
   FROM runs WHERE id = %(run_id)s FOR NO KEY UPDATE
 
 -- name: ask_to_stop
@@ -114,13 +114,13 @@ UPDATE runs SET stop_requested_at = clock_timestamp(), stop_requested_by = %(use
 
 -- name: pause_run
 -- Let the driver come to rest; nothing that is under way is lost.
-UPDATE runs SET state = 'paused', pause_reason = %(reason)s, message = %(message)s
+UPDATE runs SET state = 'paused', pause_reason = %(reason)s, message = %(message)s, resets_at = %(resets_at)s
  WHERE id = %(run_id)s AND state IN ('queued', 'running')
 
 -- name: resume_run
 -- Back into the queue; while its last drive still holds the wheel, calls are under way, and it runs.
 UPDATE runs SET state = CASE WHEN lease_until IS NULL THEN 'queued' ELSE 'running' END,
-       pause_reason = '', message = '', starts = 0, cap_usd = %(cap_usd)s
+       pause_reason = '', message = '', resets_at = NULL, starts = 0, cap_usd = %(cap_usd)s
  WHERE id = %(run_id)s AND state = 'paused'
 
 -- name: drive_of
@@ -183,12 +183,17 @@ UPDATE run_items SET state = 'waiting'
 -- name: plan_calls
 -- Write the intents of prepared items; each is written once, however often this is said.
 INSERT INTO intents (id, org_id, user_id, run_id, item_id, drive_id, fence, provider, operation, request_hash,
-                     reserved_usd, costs)
+                     reserved_usd, costs, units, quota_day, quota_month)
 SELECT p.id, current_org(), %(user_id)s, %(run_id)s, p.item_id, %(drive_id)s, %(fence)s, p.provider, p.operation,
-       decode(p.request_hash, 'hex'), p.reserved_usd, p.costs
+       decode(p.request_hash, 'hex'), p.reserved_usd, p.costs, p.units, p.quota_day, p.quota_month
   FROM jsonb_to_recordset(%(plans)s) AS p (id uuid, item_id bigint, provider text, operation text, request_hash text,
-                                           reserved_usd numeric, costs jsonb)
+                                           reserved_usd numeric, costs jsonb, units jsonb, quota_day date,
+                                           quota_month date)
 ON CONFLICT (id) DO NOTHING
+
+-- name: return_items
+-- Put back claimed items for whose calls there was not enough of a quota.
+UPDATE run_items SET state = 'waiting' WHERE id = ANY (%(item_ids)s) AND fence = %(fence)s AND state = 'claimed'
 
 -- name: finish_unworked
 -- Give their final state to items that need no call.
