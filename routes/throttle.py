@@ -22,9 +22,12 @@ UNCOUNTED_ENDPOINTS = frozenset(
 
 
 def refuse_wild_addresses() -> None:
-    """Before anybody asks the database who this is. Raises TooManyRequests."""
-    if request.endpoint not in UNCOUNTED_ENDPOINTS:
-        current().address_door.enter(neighbourhood(request.remote_addr or ""))
+    """Before anybody asks the database who this is. Raises TooManyRequests.
+
+    What a worker asks itself to be warm comes from no address.
+    """
+    if request.remote_addr and request.endpoint not in UNCOUNTED_ENDPOINTS:
+        current().address_door.enter(neighbourhood(request.remote_addr))
 
 
 def refuse_wild_people() -> None:

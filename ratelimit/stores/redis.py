@@ -23,8 +23,8 @@ from ratelimit.stores.records import UnreadableRecord, pack, unpack
 ANSWER_SECONDS = 1.0
 BUSY_SECONDS = 0.05
 LEAST_TRIES = 4
-BEHIND_TOLERANCE_SECONDS = 0.04
-"""By how much the time that was computed for may lie behind Redis's: a fifth of a policy's usual margin."""
+BEHIND_TOLERANCE = 0.2
+"""By how much the time that was computed for may lie behind Redis's: what part of the policy's margin."""
 AHEAD_TOLERANCE_SECONDS = 0.002
 CLOCK_STEP_SECONDS = 0.1
 DRIFT = 0.001
@@ -133,7 +133,8 @@ class RedisStore:
         return written
 
     def _ask(self, policy: Policy, seen: Seen | None, now: float, record: list[str | bytes | int]) -> Seen:
-        tolerances = [round(AHEAD_TOLERANCE_SECONDS * 1e6), round(BEHIND_TOLERANCE_SECONDS * 1e6)]
+        behind = max(AHEAD_TOLERANCE_SECONDS, BEHIND_TOLERANCE * policy.margin_seconds)
+        tolerances = [round(AHEAD_TOLERANCE_SECONDS * 1e6), round(behind * 1e6)]
         expected = seen.version if seen else NO_VERSION
         asked_at = self._clock()
         try:

@@ -97,6 +97,18 @@ def _account(epoch):
     return open_account(epoch, POLICY, 900.0, has_no_past=True)
 
 
+def test_what_is_counted_lies_behind_by_little_of_the_margin_that_the_window_is_longer_by(empty_redis, client):
+    local = [0.0]
+    store = RedisStore(empty_redis.url, clock=lambda: time.monotonic() + local[0])
+    open_key(store)
+    local[0] -= 0.6 * POLICY.margin_seconds  # as if our clock had stood still for so long
+    seconds, microseconds = client.time()
+    assert take(store, 2).grants
+    counted_at = json.loads(client.hget(KEY, "head"))["clock"]
+    assert seconds + microseconds / 1e6 - counted_at <= 0.2 * POLICY.margin_seconds
+    store.close()
+
+
 def test_an_idle_process_returns_without_suspicion(empty_redis):
     """Clocks drift apart by little: after a minute the time is learnt anew and the account stays trusted."""
     local = [0.0]
