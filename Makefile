@@ -4,6 +4,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+TEST_PROCESSES ?= 2
 
 .PHONY: help run test check bench format lint types imports lock clean
 help: ## print this list
@@ -13,7 +14,7 @@ run: $(VENV)/.installed ## start everything and print the address (PORT, SOURCIN
 	@exec $(BIN)/python -m services.supervisor
 
 test: $(VENV)/.installed-dev browser ## the whole suite: real PostgreSQL, real browser, providers over HTTP
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses $(TEST_PROCESSES) --dist loadgroup --no-loadscope-reorder
 
 check: format lint types imports test ## what CI runs: formatting, lint, types, import rules, then the suite
 

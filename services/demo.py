@@ -40,7 +40,8 @@ LISTS = (
     ("sol@quarrylane.example", "Talent pool", 1600, 400),
 )
 DUPLICATES = 0.03
-CALLS_AT_ONCE = 12
+# Enough to keep the simulators and the database both busy; what is taken in goes one by one in an organization.
+CALLS_AT_ONCE = 4
 MOST_TRIES = 6
 COLUMNS = ("linkedin_url", "first_name", "last_name", "title", "company", "location", "email")
 
@@ -98,8 +99,9 @@ def make_demo(settings: Settings, say: Say) -> None:
     for email, title, brief in POSITIONS:
         if all(row.title != title for row in services.positions.recent(actors[email])):
             services.positions.create(actors[email], title, brief, approve=True)
-    # The demo's own purchases come before anybody uses the simulated accounts: no limit, and no trace of them.
+    # The demo's own purchases come before anybody uses the simulated accounts: no limit, no wait, no trace of them.
     ask(f"{simulators}/_sim/limits", {"crustdata.enrich": None})
+    ask(f"{simulators}/_sim/faults", {"latency": [{"provider": "crustdata", "distribution": 0}]})
     for email, name, first, count in LISTS:
         people = invented_people(simulators, first, count)
         import_people(services, actors[email], name, people)

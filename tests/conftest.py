@@ -1,5 +1,6 @@
-"""Fixtures are plugins, one file a subject."""
+"""Fixtures are plugins, one file a subject; how the suite is divided between processes."""
 
+import pytest
 from hypothesis import settings
 
 # Machines are noisy: how long an example takes is measured in `make bench`, never judged here.
@@ -14,3 +15,14 @@ pytest_plugins = [
     "tests.fixtures.files",
     "tests.fixtures.product",
 ]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whoever walks the running product stays in one process, and begins first: it takes longest.
+
+    Everything else goes file by file, so that what a module shares is made once.
+    """
+    for item in items:
+        walks = "running_product" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("product" if walks else str(item.path)))
+    items.sort(key=lambda item: "running_product" not in getattr(item, "fixturenames", ()))

@@ -20,7 +20,7 @@ NO_UUID = "00000000-0000-4000-8000-000000000000"
 
 
 @pytest.fixture
-def incidents(local_app: Dash, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def incidents(module_app: Dash, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The lines of the log that tell of an incident; everything else is not even written."""
     lines: list[str] = []
 
@@ -97,13 +97,13 @@ def post(client: FlaskClient, body: object) -> TestResponse:
 
 @pytest.mark.parametrize("role", ["recruiter", "manager", "admin"])
 def test_a_callback_takes_any_value_for_any_input_without_an_incident(
-    local_app: Dash, with_passwords: None, team: Team, role: str, incidents: list[str]
+    module_app: Dash, module_team: Team, role: str, incidents: list[str]
 ) -> None:
-    actor: Actor = getattr(team, role)
-    client = client_of(local_app, actor)
+    actor: Actor = getattr(module_team, role)
+    client = client_of(module_app, actor)
     broken: dict[str, str] = {}
-    for output in server_callbacks(local_app):
-        for body in forged_bodies(local_app, output, one_by_one=role == "admin"):
+    for output in server_callbacks(module_app):
+        for body in forged_bodies(module_app, output, one_by_one=role == "admin"):
             answer = post(client, body)
             if answer.status_code >= 500 or "incident" in answer.text or incidents:
                 cause = json.loads(incidents.pop())["exception"].splitlines()[-3:] if incidents else answer.text[:200]
@@ -128,9 +128,9 @@ def test_a_callback_takes_any_value_for_any_input_without_an_incident(
     ],
 )
 def test_addresses_of_no_file_are_nobodys_incident(
-    local_app: Dash, with_passwords: None, team: Team, path: str, incidents: list[str]
+    module_app: Dash, module_team: Team, path: str, incidents: list[str]
 ) -> None:
-    for client in (client_of(local_app), client_of(local_app, team.recruiter)):
+    for client in (client_of(module_app), client_of(module_app, module_team.recruiter)):
         answer = client.get(path, buffered=True)
         assert answer.status_code < 500 and not incidents, answer.text[:300]
         if path.startswith("/_dash-component-suites/dash/"):

@@ -23,10 +23,10 @@ def address_of(rule: str) -> str:
     return PARAMETER.sub(some, rule)
 
 
-def test_every_address_refuses_a_stranger_unless_it_is_listed(local_app: Dash) -> None:
-    client = client_of(local_app)
+def test_every_address_refuses_a_stranger_unless_it_is_listed(module_app: Dash) -> None:
+    client = client_of(module_app)
     seen = set()
-    for rule in local_app.server.url_map.iter_rules():
+    for rule in module_app.server.url_map.iter_rules():
         if rule.endpoint in OPEN_ENDPOINTS:
             continue
         for method in sorted((rule.methods or set()) & {"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"}):
@@ -39,22 +39,22 @@ def test_every_address_refuses_a_stranger_unless_it_is_listed(local_app: Dash) -
     assert {"/", "/_dash-layout", "/_dash-dependencies", "/_reload-hash", "/_dash-update-component"} <= seen
 
 
-def test_what_is_listed_as_open_exists(local_app: Dash) -> None:
-    endpoints = {rule.endpoint for rule in local_app.server.url_map.iter_rules()}
+def test_what_is_listed_as_open_exists(module_app: Dash) -> None:
+    endpoints = {rule.endpoint for rule in module_app.server.url_map.iter_rules()}
     assert endpoints >= OPEN_ENDPOINTS
 
 
 @pytest.mark.parametrize("path", ["/_dash-layout", "/_dash-dependencies", "/_reload-hash"])
-def test_machine_addresses_answer_401_in_json_and_never_redirect(local_app: Dash, path: str) -> None:
-    answer = client_of(local_app).get(path, headers={"Accept": "text/html"})
+def test_machine_addresses_answer_401_in_json_and_never_redirect(module_app: Dash, path: str) -> None:
+    answer = client_of(module_app).get(path, headers={"Accept": "text/html"})
     assert answer.status_code == 401 and "signed out" in answer.json["error"]
 
 
-def test_every_callback_refuses_a_stranger(local_app: Dash) -> None:
-    client = client_of(local_app)
-    assert len(local_app.callback_map) > 5
-    for output in local_app.callback_map:
-        answer = client.post("/_dash-update-component", json=callback_body(local_app, output))
+def test_every_callback_refuses_a_stranger(module_app: Dash) -> None:
+    client = client_of(module_app)
+    assert len(module_app.callback_map) > 5
+    for output in module_app.callback_map:
+        answer = client.post("/_dash-update-component", json=callback_body(module_app, output))
         assert answer.status_code == 401, output
 
 
@@ -69,11 +69,11 @@ def callback_body(app: Dash, output: str) -> dict[str, object]:
     }
 
 
-def test_every_callback_refuses_what_is_not_from_our_pages(local_app: Dash, with_passwords: None, team: Team) -> None:
-    client = client_of(local_app, team.admin)
+def test_every_callback_refuses_what_is_not_from_our_pages(module_app: Dash, module_team: Team) -> None:
+    client = client_of(module_app, module_team.admin)
     good = csrf_headers(client)
-    for output in local_app.callback_map:
-        body = callback_body(local_app, output)
+    for output in module_app.callback_map:
+        body = callback_body(module_app, output)
         for headers, status in [
             ({}, 400),
             ({"X-CSRFToken": "made up"}, 400),
@@ -88,8 +88,8 @@ def test_every_callback_refuses_what_is_not_from_our_pages(local_app: Dash, with
         assert plain.status_code == 415
 
 
-def test_every_page_says_what_may_run(local_app: Dash, with_passwords: None, team: Team) -> None:
-    stranger, admin = client_of(local_app), client_of(local_app, team.admin)
+def test_every_page_says_what_may_run(module_app: Dash, module_team: Team) -> None:
+    stranger, admin = client_of(module_app), client_of(module_app, module_team.admin)
     answers = [
         stranger.get("/login"),
         stranger.get("/"),
@@ -111,23 +111,23 @@ def test_every_page_says_what_may_run(local_app: Dash, with_passwords: None, tea
         assert answer.headers["Referrer-Policy"] == "same-origin"
 
 
-def test_whole_pages_name_no_foreign_host(local_app: Dash, with_passwords: None, team: Team) -> None:
-    html = client_of(local_app, team.admin).get("/").text
+def test_whole_pages_name_no_foreign_host(module_app: Dash, module_team: Team) -> None:
+    html = client_of(module_app, module_team.admin).get("/").text
     assert not re.findall(r'(?:src|href)="(?:https?:)?//', html)
     assert re.findall(r'src="/_dash-component-suites/', html)
 
 
-def test_component_ids_of_callbacks_are_named_in_one_place(local_app: Dash) -> None:
+def test_component_ids_of_callbacks_are_named_in_one_place(module_app: Dash) -> None:
     from pages import ids
 
     named = {value for name, value in vars(ids).items() if name.isupper() and isinstance(value, str)}
-    for callback in local_app._callback_list:
+    for callback in module_app._callback_list:
         for part in [*callback["inputs"], *callback["state"]]:
             plain = part["id"]
             if not plain.startswith("{") and not plain.startswith("_pages"):
                 assert plain in named, f"{plain} is not in pages/ids.py"
 
 
-def test_password_is_not_in_any_cookie_or_page(local_app: Dash, with_passwords: None, team: Team) -> None:
-    client = client_of(local_app, team.admin)
+def test_password_is_not_in_any_cookie_or_page(module_app: Dash, module_team: Team) -> None:
+    client = client_of(module_app, module_team.admin)
     assert PASSWORD not in client.get("/").text + client.get("/_dash-layout").text

@@ -19,9 +19,9 @@ SHOW_LISTS = {
 }
 
 
-@pytest.fixture
-def client(local_app: Dash, with_passwords: None, team: Team) -> FlaskClient:
-    return client_of(local_app, team.admin)
+@pytest.fixture(scope="module")
+def client(module_app: Dash, module_team: Team) -> FlaskClient:
+    return client_of(module_app, module_team.admin)
 
 
 def status_of(client: FlaskClient, text: str) -> int:

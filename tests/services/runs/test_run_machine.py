@@ -26,7 +26,7 @@ from services.clock import SystemClock
 from services.db.pool import Database, Tx
 from services.domain.actors import Actor
 from services.domain.runs import ItemState, RunKind, RunState
-from services.errors import Conflict
+from services.errors import Conflict, OutOfBudget
 from services.providers.errors import BadAnswer, BadRequest, TooManyRequests, TryAgain, UnknownOutcome
 from services.runs.checkpoints import NoCheckpoints
 from services.runs.claims import Claims, Ending, PlannedCall
@@ -109,6 +109,7 @@ class Model:
     items: dict[int, Item]
     cap: Decimal | None
     state: RunState = RunState.QUEUED
+    pause_reason: str = ""
     is_held: bool = False
     is_expired: bool = False
     cost: Decimal = Decimal(0)
@@ -156,10 +157,8 @@ class Model:
                 item.state, item.has_first_result = ItemState.WAITING, True
             case "no answer" | "unreadable":
                 item.end(ItemState.FAILED)
-            case "refused":
+            case "refused" | "too large":
                 item.end(ItemState.REFUSED)
-            case "too large":
-                item.state = ItemState.REFUSED
             case "too many" | "withdrawn":
                 item.state = ItemState.WAITING
             case "overloaded":
@@ -178,6 +177,12 @@ class Model:
         else:
             item.end(ItemState.FAILED)
 
+    def pause(self, reason: str) -> None:
+        self.state, self.pause_reason = RunState.PAUSED, reason
+
+    def go_on(self, state: RunState) -> None:
+        self.state, self.pause_reason = state, ""
+
     def rest(self, ending: Ending) -> None:
         self.is_held = False
         for item in self.items.values():
@@ -186,7 +191,7 @@ class Model:
         if self.state is RunState.STOPPING:
             self.state = RunState.STOPPED
         elif self.state is RunState.RUNNING and ending in (Ending.BUDGET, Ending.PROVIDER):
-            self.state = RunState.PAUSED
+            self.pause(ending.value)
         elif self.state is RunState.RUNNING and self.count(*OPEN) == 0:
             is_vain = self.count(ItemState.DONE, ItemState.SKIPPED) == 0
             self.state = RunState.FAILED if is_vain else RunState.SUCCEEDED
@@ -259,8 +264,15 @@ def ruling_of(call: PlannedCall, outcome: str) -> Ruling:
     return rule_error(prepared, intent_id, errors[outcome], POLICY, 1, Random(1))
 
 
+ORDERS = {
+    "fates": st.lists(st.sampled_from(["call"] * 8 + ["skipped", "refused"]), min_size=1, max_size=PEOPLE),
+    "cap": st.none() | st.integers(1, 12).map(lambda cents: PRICE * cents),
+    "is_under_way": st.sampled_from([True, True, False]),
+}
+
+
 class RunMachine(RuleBasedStateMachine):
-    """One run (and the retries made of it), its current drive, and drives that lost the wheel and do not know it."""
+    """One run after another, the drive of the newest, and drives that lost the wheel and do not know it."""
 
     database: Database
     superuser: Superuser
@@ -276,11 +288,7 @@ class RunMachine(RuleBasedStateMachine):
         self.receipts: dict[UUID, object] = {}
         self.finals: dict[int, ItemState] = {}
 
-    @initialize(
-        fates=st.lists(st.sampled_from(["call"] * 8 + ["skipped", "refused"]), min_size=1, max_size=PEOPLE),
-        cap=st.none() | st.integers(1, 12).map(lambda cents: PRICE * cents),
-        is_under_way=st.sampled_from([True, True, False]),
-    )
+    @initialize(**ORDERS)
     def open(self, fates: list[str], cap: Decimal | None, is_under_way: bool) -> None:
         people = list(self.people[: len(fates)])
         self.kind.fates = dict(zip(people, fates, strict=True))
@@ -299,6 +307,9 @@ class RunMachine(RuleBasedStateMachine):
             "SELECT id, candidate_id FROM run_items WHERE run_id = %s ORDER BY position", [self.run_id]
         ).fetchall()
         self.model = Model({item_id: Item(candidate_id) for item_id, candidate_id in rows}, cap)
+
+    def to_retry(self) -> list[Item]:
+        return [item for item in self.model.items.values() if item.state in ("failed", "refused", "unknown")]
 
     def item_of(self, call: PlannedCall) -> Item:
         return self.model.items[call.prepared.item.item_id]
@@ -455,7 +466,7 @@ class RunMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.model.state in (RunState.QUEUED, RunState.RUNNING))
     @rule()
     def pause(self) -> None:
-        self.model.state = RunState.PAUSED
+        self.model.pause("user")
         assert self.runs.pause(self.actor, self.run_id).state is RunState.PAUSED
 
     @precondition(lambda self: self.model.state is RunState.PAUSED)
@@ -463,15 +474,19 @@ class RunMachine(RuleBasedStateMachine):
     def resume(self, more: Decimal | None) -> None:
         """While calls of its last drive are still under way, a run cannot be said to wait for a driver."""
         cap = self.model.cap + more if more and self.model.cap else None
+        if self.model.pause_reason == "budget" and cap is None:
+            with pytest.raises(OutOfBudget):
+                self.runs.resume(self.actor, self.run_id)
+            return
         self.runs.resume(self.actor, self.run_id, cap)
         self.model.cap = cap or self.model.cap
-        self.model.state = RunState.RUNNING if self.model.is_held else RunState.QUEUED
+        self.model.go_on(RunState.RUNNING if self.model.is_held else RunState.QUEUED)
 
     @precondition(lambda self: self.model.state in (RunState.QUEUED, RunState.RUNNING, RunState.PAUSED))
     @rule()
     def stop(self) -> None:
         may_be_calling = self.model.is_held or self.model.state is RunState.RUNNING
-        self.model.state = RunState.STOPPING if may_be_calling else RunState.STOPPED
+        self.model.go_on(RunState.STOPPING if may_be_calling else RunState.STOPPED)
         assert self.runs.stop(self.actor, self.run_id).state is self.model.state
 
     @precondition(lambda self: self.model.state.is_final or self.model.state is RunState.STOPPING)
@@ -489,17 +504,21 @@ class RunMachine(RuleBasedStateMachine):
         for item in self.model.items.values():
             item.is_delayed = False
 
-    @precondition(lambda self: self.model.state.is_final)
+    @precondition(lambda self: self.model.state.is_final and not self.to_retry())
+    @rule(**ORDERS)
+    def order_another(self, fates: list[str], cap: Decimal | None, is_under_way: bool) -> None:
+        """A run of its own; the old one's receipt is kept, and must stay as it is."""
+        self.receipts[self.run_id] = self.receipt(self.run_id)
+        self.open(fates, cap, is_under_way)
+
+    @precondition(lambda self: self.model.state.is_final and self.to_retry())
     @rule()
     def retry_failed(self) -> None:
-        """A new run of what brought no result; the old one's receipt is kept, and must stay as it is."""
-        again = [item for item in self.model.items.values() if item.state in ("failed", "refused", "unknown")]
-        if not again:
-            return
+        """A new run of what brought no result; here too the old one's receipt must stay as it is."""
+        again = self.to_retry()
         self.receipts[self.run_id] = self.receipt(self.run_id)
         self.run_id = self.runs.retry_failed(self.actor, self.run_id).run_id
         self.watch(self.model.cap)
-        self.current, self.stale = None, []
         assert [item.candidate_id for item in self.model.items.values()] == [item.candidate_id for item in again]
 
     def receipt(self, run_id: UUID) -> object:
@@ -516,15 +535,16 @@ class RunMachine(RuleBasedStateMachine):
     @invariant()
     def the_run_is_as_the_model_says(self) -> None:
         row = self.superuser.execute(
-            "SELECT state, lease_until IS NOT NULL, coalesce(lease_until < clock_timestamp(), false), items, done,"
-            " failed, refused, skipped, unknown, cost_usd, unknown_usd, cap_usd FROM runs WHERE id = %s",
+            "SELECT state, pause_reason, lease_until IS NOT NULL, coalesce(lease_until < clock_timestamp(), false),"
+            " items, done, failed, refused, skipped, unknown, cost_usd, unknown_usd, cap_usd FROM runs WHERE id = %s",
             [self.run_id],
         ).fetchone()
         model = self.model
         counts = [model.count(state) for state in COUNTED]
         is_expired = model.is_held and model.is_expired
         money = (model.cost, model.perhaps, model.cap)
-        assert row == (model.state, model.is_held, is_expired, len(model.items), *counts, *money)
+        state = (model.state, model.pause_reason)
+        assert row == (*state, model.is_held, is_expired, len(model.items), *counts, *money)
 
     @invariant()
     def items_are_as_the_model_says_and_final_states_are_final(self) -> None:
@@ -597,6 +617,8 @@ class RunMachine(RuleBasedStateMachine):
     def push(self) -> None:
         """One move of a driver and of people who want the run to end."""
         if self.model.state is RunState.PAUSED and self.current is None:
+            if self.model.pause_reason == "budget":
+                self.resume(None)
             self.resume(PRICE * PEOPLE * 4)
         if self.current is None:
             if self.model.is_held:
