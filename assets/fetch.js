@@ -10,6 +10,7 @@
   let lastInput = Date.now();
   let waiting = 0;
   let leaving = false;
+  let throttled = false;
 
   for (const kind of ["pointerdown", "keydown", "wheel", "touchstart"]) {
     window.addEventListener(kind, () => (lastInput = Date.now()), { capture: true, passive: true });
@@ -33,6 +34,19 @@
       response.headers.has("Retry-After") &&
       (method === "GET" || path.endsWith(CALLBACK))
     );
+  }
+
+  /* A 429 with Retry-After comes before any work was done: told, waited out, and asked again. */
+  function throttledFor(response) {
+    const seconds = response.status === 429 ? Number(response.headers.get("Retry-After")) : 0;
+    if (seconds > 0 && !throttled) {
+      throttled = true;
+      setTimeout(() => (throttled = false), seconds * 1000);
+      if (window.sourcingx.say) {
+        window.sourcingx.say(`This page asked for too much at once. It goes on in ${seconds} s.`, "warning");
+      }
+    }
+    return seconds;
   }
 
   function pause(attempt) {
@@ -70,6 +84,11 @@
           const response = await plain(resource, options);
           if (response.status === 401) {
             return signedOut();
+          }
+          const seconds = throttledFor(response);
+          if (seconds > 0 && !isLast && (method === "GET" || path.endsWith(CALLBACK))) {
+            await new Promise((go) => setTimeout(go, seconds * 1000));
+            continue;
           }
           if (isLast || !mayRepeat(response, method, path)) {
             return response;

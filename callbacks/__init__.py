@@ -2,9 +2,22 @@
 
 from dash import Dash
 
-from callbacks import account, admin, candidates, home, imports, lists, positions, runs, screening, shell, usage
+from callbacks import (
+    account,
+    admin,
+    candidates,
+    home,
+    imports,
+    lists,
+    positions,
+    quotas,
+    runs,
+    screening,
+    shell,
+    usage,
+)
 
-MODULES = (account, admin, candidates, home, imports, lists, positions, runs, screening, shell, usage)
+MODULES = (account, admin, candidates, home, imports, lists, positions, quotas, runs, screening, shell, usage)
 
 
 def register(app: Dash) -> None:

@@ -16,7 +16,8 @@ def show_home(_home: str | None) -> Component:
     lists = services.lists.newest(me, SHOWN)
     positions = [PositionLine(one.id, one.title, one.approved_at is not None) for one in services.positions.recent(me)]
     runs = services.runs.recent(me)
-    return home(me.name, lists, positions[:SHOWN], runs[:SHOWN], services.usage.time_zone(me))
+    time_zone, outages, alerts = services.usage.time_zone(me), services.turns.outages(), services.quotas.alerts(me)
+    return home(me.name, lists, positions[:SHOWN], runs[:SHOWN], time_zone, outages, alerts)
 
 
 def register(app: Dash) -> None:

@@ -23,6 +23,7 @@ from pages.parts.run_panel import (
     show_progress,
 )
 from pages.parts.times import zone_note
+from pages.parts.turns import standing_words
 from services.domain.actors import Actor
 from services.domain.runs import ItemState, RunProgress
 from services.errors import BadInput, NotFound
@@ -47,11 +48,12 @@ def watch(_tick: int | None, seen: str | None, state: str | None) -> tuple[Any, 
         run = current().runs.progress(who, run_of(ctx.outputs_list[0]["id"]))
     except NotFound:
         return no_run(GONE), "", no_update, True
-    stamp = stamp_of(run)
+    waiting = waiting_words(who, run)
+    stamp = stamp_of(run, waiting)
     if stamp == seen:
         return no_update, no_update, no_update, run.state.is_final
     new_state = no_update if state == run.state else run.state.value
-    return show_progress(run, may_steer(who, run)), stamp, new_state, run.state.is_final
+    return show_progress(run, may_steer(who, run), waiting), stamp, new_state, run.state.is_final
 
 
 def act(_clicks: list[int | None], caps: list[str | None]) -> tuple[Any, Any, Any, bool]:
@@ -76,7 +78,9 @@ def act(_clicks: list[int | None], caps: list[str | None]) -> tuple[Any, Any, An
         case _:
             raise PreventUpdate
     run = runs.progress(who, run_id)
-    return show_progress(run, may_steer(who, run)), stamp_of(run), run.state.value, run.state.is_final
+    waiting = waiting_words(who, run)
+    shown = show_progress(run, may_steer(who, run), waiting)
+    return shown, stamp_of(run, waiting), run.state.value, run.state.is_final
 
 
 def show_runs(_tick: int | None, query: Query) -> Component:
@@ -92,7 +96,9 @@ def show_run(query: Query) -> Component:
         run = services.runs.progress(who, parse_id(asked.get("run_id"), GONE))
     except NotFound:
         return no_run(GONE)
-    panel = run_panel(run.run_id, show_progress(run, may_steer(who, run)), stamp_of(run), run.state.value)
+    waiting = waiting_words(who, run)
+    view = show_progress(run, may_steer(who, run), waiting)
+    panel = run_panel(run.run_id, view, stamp_of(run, waiting), run.state.value)
     return run_page(panel, zone_note(services.usage.time_zone(who)), *details(who, run, asked))
 
 
@@ -114,10 +120,18 @@ def details(who: Actor, run: RunProgress, asked: Query) -> tuple[Component, Comp
     )
 
 
-def stamp_of(run: RunProgress) -> str:
+def waiting_words(who: Actor, run: RunProgress) -> str:
+    """What the calls of a run wait for, by the organization's clock; nothing if for nothing."""
+    services = current()
+    standing = services.turns.standing(who, run)
+    time_zone = services.usage.time_zone(who) if standing.outage else "UTC"
+    return standing_words(standing, time_zone, is_mine=run.user_id == who.user_id)
+
+
+def stamp_of(run: RunProgress, waiting: str) -> str:
     """Everything of a run that a panel shows and that changes."""
     shown = (run.state, run.settled, run.done, run.cost_usd, run.unknown_usd, run.message, run.is_interrupted)
-    return repr((*shown, run.queue_place, round(run.per_minute)))
+    return repr((*shown, run.queue_place, run.waits_for, round(run.per_minute), waiting))
 
 
 def may_steer(who: Actor, run: RunProgress) -> bool:

@@ -28,6 +28,7 @@ from pages.parts.screening_parts import (
     quote_words,
     results_list,
 )
+from pages.parts.turns import outage_notice
 from pages.parts.verdict_card import no_card, reason_chooser, verdict_card
 from services.domain.screenings import PositionRun
 from services.errors import AppError, BadInput, Conflict
@@ -99,12 +100,19 @@ def show_quote(
         quote = current().screening.quote(actor(), parse_order(view, which, most, extras, cap))
     except AppError as error:
         return problem(error.message), True, form
-    return quote_words(quote), quote.to_screen == 0 or bool(quote.over_cap), form
+    return quote_words(quote), quote.to_screen == 0 or bool(quote.refusal), form
 
 
 def form_text(which: str, most: str | None, extras: bool) -> str:
     """What the price depends on as one text, to tell whether it has changed; a cap typed last counts as it stands."""
     return repr((which, (most or "").strip(), bool(extras)))
+
+
+def show_outage(_tick: int | None, _order: str) -> Component | None:
+    """Whether the provider is left alone just now, beside the button that would start more work."""
+    services = current()
+    outages = services.turns.outages()
+    return outage_notice(outages, services.usage.time_zone(actor())) if outages else None
 
 
 def start_screening(
@@ -324,6 +332,11 @@ def register(app: Dash) -> None:
         Input(ids.SCREENING_SEEN, "data"),
         State(ids.SCREENING_VIEW, "data"),
     )(show_quote)
+    app.callback(
+        Output(ids.SCREENING_OUTAGE, "children"),
+        Input(ids.SCREENING_TICK, "n_intervals"),
+        Input(ids.SCREENING_OUTAGE, "id"),
+    )(show_outage)
     app.callback(
         Output(ids.SCREENING_FORM, "data", allow_duplicate=True),
         Output(ids.SCREENING_CHANGED, "data", allow_duplicate=True),

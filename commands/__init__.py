@@ -5,6 +5,7 @@ from flask import Flask
 from commands.database import database
 from commands.exports import export
 from commands.imports import import_people
+from commands.leases import leases
 from commands.positions import positions
 from commands.runs import runs
 from commands.screening import screen
@@ -12,7 +13,7 @@ from commands.upkeep import collect_garbage
 from commands.usage import usage
 from commands.users import users
 
-COMMANDS = (database, users, import_people, positions, screen, runs, export, usage, collect_garbage)
+COMMANDS = (database, users, import_people, positions, screen, runs, leases, export, usage, collect_garbage)
 
 
 def register(server: Flask) -> None:

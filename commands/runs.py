@@ -1,5 +1,7 @@
 """`runs`: look at runs, and steer them; without --user a command acts for whoever started the run."""
 
+from dataclasses import asdict
+
 import click
 
 from commands.driving import accompany, providers, reply_about, run_facts, run_lines
@@ -50,7 +52,13 @@ def show(run: str, email: str | None) -> Reply:
         actor = chosen(services, run, email)
         progress = services.runs.progress(actor, run_id)
         states = {state.value: count for state, count in services.runs.states(actor, run_id).items()}
-    return Reply(listed(progress) | {"states": states}, run_lines(progress))
+        standing = services.turns.standing(actor, progress)
+        outage, turn = (asdict(part) if part else None for part in (standing.outage, standing.turn))
+    lines = run_lines(progress)
+    if standing.outage:
+        when = f"{standing.outage.retry_at:%H:%M:%S} UTC"
+        lines.append(f"  {standing.outage.reason} Its calls wait; one tries again at {when}.")
+    return Reply(listed(progress) | {"states": states, "outage": outage, "turn": turn}, lines)
 
 
 @replying("cancel")

@@ -5,6 +5,7 @@ import click
 from commands.driving import accompany, providers
 from commands.opening import find_list, find_position, installation, opened, parse_cap
 from commands.replies import Reply, replying
+from services.domain.quotas import left_words
 from services.screening import ScreeningOrder
 
 
@@ -39,7 +40,11 @@ def screen(
             extras=not no_extras,
             cap_usd=cap,
         )
-        estimate = services.screening.quote(actor, order).estimate
+        quote = services.screening.quote(actor, order)
+        estimate = quote.estimate
         click.echo(f"About ${estimate.cost:.2f} for {estimate.calls:,} calls.", err=True)
+        for quota in quote.quotas:
+            if quota.cap is not None:
+                click.echo(f"{left_words(quota)}.", err=True)
         started = services.screening.start(actor, order, started_by="command")
         return accompany(services, here, actor, started, wait, {"estimate": estimate.cost})

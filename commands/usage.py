@@ -11,6 +11,7 @@ import click
 
 from commands.opening import opened
 from commands.replies import Reply, replying
+from services.domain.quotas import Quota
 from services.domain.usage_question import parse_question
 from services.usage import UsageRow
 
@@ -29,6 +30,7 @@ def usage(organization: str, first: str | None, last: str | None) -> Reply:
         question = parse_question(query, services.usage.today(reader))
         emails = {member.id: member.email for member in services.admin.members(reader)}
         rows = summed(services.usage.rows(reader, question), emails)
+        quotas = [quota_facts(quota, emails) for quota in services.quotas.all(reader).quotas if quota.cap is not None]
     totals = {figure: whole(sum((row[figure] for row in rows), Decimal(0))) for figure in FIGURES}
     facts = {
         "organization": organization,
@@ -36,12 +38,15 @@ def usage(organization: str, first: str | None, last: str | None) -> Reply:
         "to": question.last_day,
         "rows": rows,
         "totals": totals,
+        "quotas": quotas,
     }
     lines = [
         f"{'day':<11}{'user':<32}{'provider':<14}{'calls':>9}{'credits':>10}{'tokens':>12}{'cost':>14}{'perhaps':>14}"
     ]
     lines += [line_of(row["day"], row["user"], row["provider"], row) for row in rows]
     lines.append(line_of("", "", "total", totals))
+    lines += ["", f"{'quota of':<32}{'provider':<14}{'meter':<12}{'cap':>12}{'used':>12}{'reserved':>12}{'left':>12}"]
+    lines += [quota_line(quota) for quota in quotas]
     return Reply(facts, lines)
 
 
@@ -69,6 +74,25 @@ def summed(rows: Iterable[UsageRow], emails: dict[UUID, str]) -> list[dict[str, 
         }
         for (day, user_id, provider), entry in sums.items()
     ]
+
+
+def quota_facts(quota: Quota, emails: dict[UUID, str]) -> dict[str, Any]:
+    """One quota as it stands now; of the organization's own the user is null, of a budget the provider."""
+    return {
+        "user": emails.get(quota.holder, quota.whose) if quota.whose else None,
+        "provider": quota.what.provider or None,
+        "meter": quota.what.meter.value,
+        "cap": whole(quota.cap or Decimal(0)),
+        "used": whole(quota.used),
+        "reserved": whole(quota.reserved),
+        "left": whole(quota.left or Decimal(0)),
+        "resets_at": quota.resets_at,
+    }
+
+
+def quota_line(facts: dict[str, Any]) -> str:
+    figures = "".join(f"{facts[name]:>12,}" for name in ("cap", "used", "reserved", "left"))
+    return f"{facts['user'] or 'the organization':<32}{facts['provider'] or 'money':<14}{facts['meter']:<12}{figures}"
 
 
 def whole(value: Decimal | int) -> Decimal | int:

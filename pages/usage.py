@@ -21,5 +21,6 @@ def layout(**query: str) -> Component:
             # What the address asks for; the callback reads it and answers.
             dcc.Store(id=ids.USAGE_QUESTION, data=query),
             html.Div(id=ids.USAGE_REPORT, **{"aria-live": "polite"}),
+            html.Div(id=ids.QUOTAS),
         ]
     )

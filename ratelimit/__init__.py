@@ -9,7 +9,7 @@ from ratelimit.errors import (
     StoreUnavailable,
 )
 from ratelimit.limiter import Limiter, Permit, Wait, no_past
-from ratelimit.messages import LaneState, LimiterState, LimitState, PastStart
+from ratelimit.messages import LaneState, LimiterState, LimitState, PastStart, Trouble
 from ratelimit.policy import Lane, Limit, Policy
 from ratelimit.stores import Store
 from ratelimit.stores.local import LocalStore
@@ -34,6 +34,7 @@ __all__ = [
     "Store",
     "StoreBusy",
     "StoreUnavailable",
+    "Trouble",
     "Wait",
     "no_past",
 ]

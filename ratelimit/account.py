@@ -7,6 +7,7 @@ docs/decisions/limiter.md explains the choices; docs/limiter.md the use.
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from ratelimit.breaker import Breaker
 from ratelimit.fairness import ShareOf, Shares, Waiting
 from ratelimit.messages import (
     Adjustment,
@@ -18,8 +19,10 @@ from ratelimit.messages import (
     LimiterState,
     LimitState,
     Message,
+    Outcome,
     Pause,
     Reply,
+    Trouble,
 )
 from ratelimit.policy import Lane, Limit, Policy
 from ratelimit.window import Meter
@@ -32,7 +35,7 @@ LONGEST_BACK_OFF_SECONDS = 300.0
 WAVES_FORGOTTEN_AFTER_SECONDS = 60.0
 RELEASE_GUESS_SECONDS = (0.02, 1.0)
 LOOK_AHEAD_CALLS = 512
-MOST_SPARES = 32
+MOST_SPARES = 128
 
 
 @dataclass(slots=True)
@@ -70,6 +73,7 @@ class Account:
     waves: int = 0
     released_at: float = 0.0
     release_interval: float = 1.0
+    breaker: Breaker = field(default_factory=Breaker)
 
     @property
     def open_calls(self) -> int:
@@ -125,13 +129,16 @@ def picture(account: Account, policy: Policy, now: float) -> LimiterState:
         paused_seconds=max(0.0, account.paused_until - now),
         pause_reason=account.pause_reason if now < account.paused_until else "",
         shut_seconds=max(0.0, shut),
+        trouble=_trouble(account, now),
     )
 
 
 def means_nothing_after(account: Account, policy: Policy) -> float:
     """When an untouched account would be the same as a new one without a past."""
     longest = max((meter.span for meter in account.meters.values()), default=0.0)
-    return max(account.clock + longest + policy.lease_seconds, account.paused_until)
+    return max(
+        account.clock + longest + policy.lease_seconds, account.paused_until, account.breaker.means_nothing_after
+    )
 
 
 def _follow_policy(account: Account, policy: Policy, now: float, has_no_past: bool) -> None:
@@ -158,6 +165,7 @@ def _new_meter(limit: Limit, span: float, now: float, has_no_past: bool) -> Mete
 def _forget(account: Account, now: float) -> None:
     for meter in account.meters.values():
         meter.forget(now)
+    account.breaker.forget(now)
     for name, agent in list(account.agents.items()):
         if agent.alive_until <= now and name not in account.queues:
             del account.agents[name]
@@ -186,6 +194,7 @@ def _hear(account: Account, policy: Policy, message: Message, now: float) -> Non
     if message.open_calls < agent.open_calls:
         _note_release(account, agent.open_calls - message.open_calls, now)
     agent.open_calls, agent.alive_until = message.open_calls, now + policy.lease_seconds
+    account.breaker.hear_of_probe(message.agent, message.probed_round, now, policy.lease_seconds)
     if message.serial <= agent.serial:
         return
     agent.serial = message.serial
@@ -195,6 +204,8 @@ def _hear(account: Account, policy: Policy, message: Message, now: float) -> Non
         _pause(account, policy, pause, now)
     for lesson in message.lessons:
         _learn(account, lesson, now)
+    for outcome in message.outcomes:
+        _hear_of_calls(account, outcome, now)
 
 
 def _note_release(account: Account, released: int, now: float) -> None:
@@ -238,6 +249,14 @@ def _learn(account: Account, lesson: Lesson, now: float) -> None:
         meter.learn(lesson.remaining, lesson.allowed, lesson.reset_seconds, now)
 
 
+def _hear_of_calls(account: Account, outcome: Outcome, now: float) -> None:
+    if outcome.epoch != account.epoch:
+        return
+    if outcome.is_refusal:
+        account.breaker.refuse(outcome.round, outcome.reason, now)
+    account.breaker.hear(outcome.round, outcome.worked, outcome.failed, outcome.reason, outcome.jitter, now)
+
+
 def _seat(account: Account, agent: str, asks: Iterable[LaneAsk], now: float) -> list[Waiting]:
     """Turn a message's asks into rows; a lane that waited already keeps its seniority."""
     queue = account.queues.pop(agent, None)
@@ -274,7 +293,7 @@ def _grant(account: Account, policy: Policy, agent: str, mine: list[Waiting], no
             break
         if policy.concurrency is not None:
             account.agents[agent].open_calls += 1
-        grants.append(_start(account, row.lane, costs, share_of, now))
+        grants.append(_start(account, policy, agent, row.lane, costs, share_of, now))
         told[id(row)] -= 1
         row.count, row.since = row.count - 1, now
         row.next_costs = row.next_costs[1:] or row.next_costs
@@ -283,7 +302,7 @@ def _grant(account: Account, policy: Policy, agent: str, mine: list[Waiting], no
 
 def _grant_spares(account: Account, policy: Policy, message: Message, now: float) -> list[Grant]:
     """Let a process take along what it will soon ask for, as long as that takes nothing from anybody."""
-    if any(True for _ in _live_rows(account, policy, now)) or policy.concurrency is not None:
+    if any(True for _ in _live_rows(account, policy, now)) or policy.concurrency is not None or account.breaker.is_open:
         return []
     grants: list[Grant] = []
     share_of = _share_of(account, now)
@@ -292,15 +311,18 @@ def _grant_spares(account: Account, policy: Policy, message: Message, now: float
         for _ in range(min(ask.spare, MOST_SPARES)):
             if _ready_at(account, policy, costs, {}, 0, now) > now:
                 return grants
-            grants.append(_start(account, ask.lane, costs, share_of, now))
+            grants.append(_start(account, policy, message.agent, ask.lane, costs, share_of, now))
     return grants
 
 
-def _start(account: Account, lane: Lane, costs: Costs, share_of: ShareOf, now: float) -> Grant:
+def _start(
+    account: Account, policy: Policy, agent: str, lane: Lane, costs: Costs, share_of: ShareOf, now: float
+) -> Grant:
     """Count one call as started now."""
     slots = {name: account.meters[name].take(cost, now) for name, cost in costs.items() if cost}
     account.shares.charge(lane, share_of(costs))
-    return Grant(lane, costs, slots)
+    is_probe = account.breaker.start(agent, now, policy.lease_seconds)
+    return Grant(lane, costs, slots, account.breaker.round, is_probe)
 
 
 def _first_of(
@@ -325,7 +347,7 @@ def _ready_at(
     account: Account, policy: Policy, costs: Costs, ahead: Mapping[str, int], calls_ahead: int, now: float
 ) -> float:
     """The earliest time at which all limits agree to a call, once those ahead of it have gone."""
-    ready = max(now, account.paused_until)
+    ready = max(now, account.paused_until, account.breaker.ready_at(now))
     for name, cost in costs.items():
         meter = account.meters[name]
         ready = max(ready, meter.ready_at(cost, ahead.get(name, 0), now, policy.burst_seconds))
@@ -361,7 +383,7 @@ def _answer(
     unserved = sum(len(ask.next_costs) for ask in message.asks) > len(grants)
     left = staying or (mine if unserved else [])
     if not left:
-        return Reply(now, account.epoch, grants, history_seconds=history_seconds)
+        return Reply(now, account.epoch, grants, history_seconds=history_seconds, trouble=_trouble(account, now))
     share_of = _share_of(account, now)
     row, ahead, calls_ahead = _first_of(message.agent, account, [*left, *_live_rows(account, policy, now)], share_of)
     costs = row.costs_of(0)
@@ -381,6 +403,7 @@ def _answer(
         rate=_rate_of(account, row, [*left, *_live_rows(account, policy, now)], now),
         reason=_reason(account, now),
         history_seconds=history_seconds,
+        trouble=_trouble(account, now),
     )
 
 
@@ -397,7 +420,16 @@ def _history_wanted(account: Account, policy: Policy, now: float) -> tuple[float
     return max(meter.span for meter in account.meters.values() if meter.shut_until > now), None
 
 
+def _trouble(account: Account, now: float) -> Trouble | None:
+    breaker = account.breaker
+    if not breaker.is_open:
+        return None
+    return Trouble(breaker.reason, now - breaker.failing_since, max(0.0, breaker.open_until - now))
+
+
 def _reason(account: Account, now: float) -> str:
+    if account.breaker.is_open:
+        return account.breaker.reason
     if now < account.paused_until:
         return account.pause_reason
     if account.unknown_since is not None:

@@ -5,13 +5,13 @@ Times are seconds of the process's own monotonic clock.
 """
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from ratelimit.messages import Adjustment, Costs, Grant, LaneAsk, Lesson, Message, PastStart, Pause, Reply
+from ratelimit.messages import Adjustment, Costs, Grant, LaneAsk, Lesson, Message, Outcome, PastStart, Pause, Reply
 from ratelimit.policy import Lane, Policy
 
 CALLS_TOLD_PER_LANE = 32
-MOST_SPARES = 32
+MOST_SPARES = 128
 NEWS_KEPT_SECONDS = 0.05
 BEATS_PER_LEASE = 3
 
@@ -82,6 +82,8 @@ class Desk:
     _adjustments: list[Adjustment] = field(default_factory=list)
     _pauses: list[Pause] = field(default_factory=list)
     _lessons: list[Lesson] = field(default_factory=list)
+    _outcomes: dict[tuple[str, int], Outcome] = field(default_factory=dict)
+    _probed_round: int | None = None
     _history: tuple[PastStart, ...] | None = None
     _come_back_at: float | None = None
     _last_exchange_at: float = 0.0
@@ -136,11 +138,41 @@ class Desk:
         self._come_back_at = now
 
     def learn(self, lesson: Lesson, now: float) -> None:
-        """Pass on what the provider said of its limits; with less left than was taken along, that goes back."""
-        if lesson.remaining is not None and lesson.remaining <= sum(map(len, self.shelf.values())):
+        """Pass on what the provider said of its limits; what was taken along above that goes back."""
+        taken_along = sum(
+            spare.grant.costs.get(lesson.limit_name, 0) for spares in self.shelf.values() for spare in spares
+        )
+        if lesson.remaining is not None and lesson.remaining < taken_along:
             self.put_back(now)
         self._lessons.append(lesson)
         self._note_news(now)
+
+    def tell(self, outcome: Outcome, now: float) -> None:
+        """Pass on how a call ended: a failure and the probe's end at once, a success whenever somebody asks."""
+        place = (outcome.epoch, outcome.round)
+        known = self._outcomes.get(place)
+        self._outcomes[place] = (
+            outcome
+            if known is None
+            else replace(
+                outcome,
+                worked=known.worked + outcome.worked,
+                failed=known.failed + outcome.failed,
+                reason=outcome.reason or known.reason,
+                is_refusal=known.is_refusal or outcome.is_refusal,
+            )
+        )
+        is_urgent = bool(outcome.failed or outcome.is_refusal or outcome.round == self._probed_round)
+        if outcome.round == self._probed_round:
+            self._probed_round = None
+        if is_urgent:
+            self._speak_at_once(now)
+
+    def end_probe(self, grant: Grant, now: float) -> None:
+        """The probe came to nothing (it was not sent, or says nothing of the provider): another may try."""
+        if grant.is_probe and grant.round == self._probed_round:
+            self._probed_round = None
+            self._speak_at_once(now)
 
     def remember(self, history: tuple[PastStart, ...], now: float) -> None:
         """Pass on what started before the store knew of it."""
@@ -157,12 +189,14 @@ class Desk:
         if self._come_back_at is not None and (self.queues or self._pauses or self._history is not None):
             times.append(self._come_back_at)
         unheard = self._unanswered
-        if unheard is not None and (unheard.pauses or unheard.adjustments or unheard.lessons):
+        if unheard is not None and (unheard.pauses or unheard.adjustments or unheard.lessons or unheard.outcomes):
             times.append(self._last_exchange_at)
         if self._news_since is not None:
             times.append(self._news_since + NEWS_KEPT_SECONDS)
         if self.shelf:
             times.append(min(spares[0].usable_until for spares in self.shelf.values()))
+        if self._probed_round is not None:
+            times.append(self._last_exchange_at + self.policy.lease_seconds / BEATS_PER_LEASE)
         if self.policy.concurrency is not None and (self.open_calls or self._tells_open_calls):
             times.append(self._last_exchange_at + self.policy.lease_seconds / BEATS_PER_LEASE)
         return min(times, default=None)
@@ -173,10 +207,11 @@ class Desk:
         if self._unanswered is None:
             self._serial += 1
             adjustments, pauses, lessons = tuple(self._adjustments), tuple(self._pauses), tuple(self._lessons)
-            self._adjustments, self._pauses, self._lessons = [], [], []
+            outcomes = tuple(self._outcomes.values())
+            self._adjustments, self._pauses, self._lessons, self._outcomes = [], [], [], {}
         else:
             old = self._unanswered
-            adjustments, pauses, lessons = old.adjustments, old.pauses, old.lessons
+            adjustments, pauses, lessons, outcomes = old.adjustments, old.pauses, old.lessons, old.outcomes
         self._unanswered = Message(
             agent=self.agent,
             serial=self._serial,
@@ -185,6 +220,8 @@ class Desk:
             adjustments=adjustments,
             pauses=pauses,
             lessons=lessons,
+            outcomes=outcomes,
+            probed_round=self._probed_round,
             history=self._history,
             has_no_past=self.has_no_past,
         )
@@ -199,7 +236,10 @@ class Desk:
         sent = self._unanswered
         self._unanswered, self.last_reply, self._last_exchange_at = None, reply, now
         has_closed = self.policy.concurrency is not None and sent is not None and sent.open_calls != self.open_calls
-        self._news_since = now if self._adjustments or self._lessons or has_closed else None
+        is_bad_news = any(outcome.failed or outcome.is_refusal for outcome in self._outcomes.values())
+        self._news_since = now if self._adjustments or self._lessons or has_closed or is_bad_news else None
+        if reply.trouble is not None:
+            self.put_back(now)
         if sent is not None and sent.history is self._history:
             self._history = None
         self._tells_open_calls = (sent.open_calls if sent else 0) + len(reply.grants)
@@ -236,6 +276,8 @@ class Desk:
         self, waiter: Waiter, grant: Grant, epoch: str, granted_at: float, valid_until: float, now: float
     ) -> Admission:
         self.open_calls += 1
+        if grant.is_probe:
+            self._probed_round = grant.round
         use = self.uses.setdefault(waiter.lane, Use(now))
         use.move_on(now, self.policy.validity_seconds / 2)
         use.now += 1
@@ -281,6 +323,9 @@ class Desk:
         if not (use.now or use.before):
             del self.uses[lane]
         return min(MOST_SPARES, max(use.now, use.before))
+
+    def _speak_at_once(self, now: float) -> None:
+        self._news_since = now - NEWS_KEPT_SECONDS
 
     def _note_news(self, now: float) -> None:
         if self._news_since is None:

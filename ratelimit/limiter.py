@@ -22,7 +22,18 @@ from uuid import uuid4
 
 from ratelimit.desk import Admission, Desk, Waiter, unused
 from ratelimit.errors import AcquireCancelled, GaveUp, StoreBusy, StoreUnavailable
-from ratelimit.messages import Adjustment, Costs, LaneState, Lesson, LimiterState, PastStart, Pause
+from ratelimit.messages import (
+    Adjustment,
+    Costs,
+    Grant,
+    LaneState,
+    Lesson,
+    LimiterState,
+    Outcome,
+    PastStart,
+    Pause,
+    Trouble,
+)
 from ratelimit.policy import Lane, Policy
 from ratelimit.stores import Store
 
@@ -76,13 +87,29 @@ class Permit:
         if self._is_open:
             self._is_open = False
             self._office.adjust(unused(self._admission.grant, self._admission.epoch))
-            self._office.close_call()
+            self._office.close_call(self._admission.grant)
 
     def done(self) -> None:
         """The call has ended: it no longer counts as running."""
         if self._is_open:
             self._is_open = False
-            self._office.close_call()
+            self._office.close_call(self._admission.grant)
+
+    def worked(self) -> None:
+        """The provider has answered this call, be it that the request was wrong. Say so before `done`."""
+        self._office.tell(self._outcome(worked=1))
+
+    def failed(self, reason: str) -> None:
+        """The provider failed: an error of its own, no answer, or one that nobody can read. Say so before `done`."""
+        self._office.tell(self._outcome(failed=1, reason=reason))
+
+    def key_refused(self, reason: str) -> None:
+        """The key was refused or its account is empty: for a while nobody need try. Say so before `done`."""
+        self._office.tell(self._outcome(reason=reason, is_refusal=True))
+
+    def _outcome(self, worked: int = 0, failed: int = 0, reason: str = "", is_refusal: bool = False) -> Outcome:
+        epoch, of_round = self._admission.epoch, self._admission.grant.round
+        return Outcome(epoch, of_round, worked, failed, reason, is_refusal, random.random())
 
     def __enter__(self) -> "Permit":
         return self
@@ -95,12 +122,16 @@ class Permit:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """No permit now: when to try again, how many go first, the lane's fair rate per second, and why."""
+    """No permit now: when to try again, how many go first, the lane's fair rate per second, and why.
+
+    `trouble` says since when and until when a failing key is left alone.
+    """
 
     seconds: float
     place: int
     rate: float
     reason: str = ""
+    trouble: Trouble | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -125,24 +156,15 @@ class _Office:
         self._is_closed = False
         self._permits_given = 0
         self._failing_since: float | None = None
+        self._is_away = False
         self._retry_at = 0.0
         self._history_retry_at = 0.0
         self._sleeps_until = -math.inf
 
     def enter(self, seat: _Seat) -> None:
-        """Queue a call and try at once; a failing store is left to the thread."""
-        if self._serve(seat):
-            return
-        with self._lock:
-            is_time = self._is_time()
-        if is_time and self._line.acquire(blocking=False):
-            try:
-                self._speak()
-            except StoreUnavailable as error:
-                self._note_failure(error)
-            finally:
-                self._line.release()
-        self._wake()
+        """Queue a call and try at once; a store that is away is left to the thread, for it may hang."""
+        if not self._serve(seat):
+            self._speak_if_it_is_time()
 
     def leave(self, seat: _Seat) -> None:
         """Take a call out; what it was just given is given back."""
@@ -169,17 +191,29 @@ class _Office:
             return seat.future.result()
         if reply is None or reply.wait_seconds is None:
             return Wait(RETRY_SECONDS, 0, 0.0)
-        return Wait(reply.wait_seconds, reply.place, reply.rate, reply.reason)
+        return Wait(reply.wait_seconds, reply.place, reply.rate, reply.reason, reply.trouble)
 
     def adjust(self, adjustment: Adjustment) -> None:
         with self._lock:
             self._desk.adjust(adjustment, self.clock())
         self._wake()
 
-    def close_call(self) -> None:
+    def close_call(self, grant: Grant) -> None:
         with self._lock:
             self._desk.close_call(self.clock())
+            self._desk.end_probe(grant, self.clock())
         self._wake()
+
+    def tell(self, outcome: Outcome) -> None:
+        """Say how a call ended; what is urgent is said before this returns, if the store answers."""
+        with self._lock:
+            self._desk.tell(outcome, self.clock())
+        self._speak_if_it_is_time()
+
+    def is_failing(self) -> bool:
+        with self._lock:
+            reply = self._desk.last_reply
+        return reply is not None and reply.trouble is not None
 
     def pause(self, pause: Pause) -> None:
         with self._lock:
@@ -215,6 +249,19 @@ class _Office:
             permit = self._permit(admission) if admission is not None else None
         return permit is not None and _hand_over(seat.future, permit)
 
+    def _speak_if_it_is_time(self) -> None:
+        """One exchange here and now if the line is free; a store that is away is the thread's, for it may hang."""
+        with self._lock:
+            is_time = self._is_time() and not self._is_away
+        if is_time and self._line.acquire(blocking=False):
+            try:
+                self._speak()
+            except StoreUnavailable as error:
+                self._note_failure(error)
+            finally:
+                self._line.release()
+        self._wake()
+
     def _is_time(self) -> bool:
         at = self._desk.next_exchange_at()
         return at is not None and max(at, self._retry_at) <= self.clock()
@@ -227,7 +274,7 @@ class _Office:
         reply = self._store.exchange(self._policy, message)
         with self._lock:
             admissions = self._desk.receive(reply, asked_at, self.clock())
-            self._failing_since = None
+            self._failing_since, self._is_away = None, False
             permits = [(admission.waiter, self._permit(admission)) for admission in admissions]
         for waiter, permit in permits:
             if isinstance(waiter, _Seat) and not _hand_over(waiter.future, permit):
@@ -316,6 +363,7 @@ class _Office:
             if self._failing_since is None:
                 self._failing_since = now
             is_busy = isinstance(error, StoreBusy)
+            self._is_away = not is_busy
             self._retry_at = now + RETRY_SECONDS * random.uniform(0.02, 0.1) if is_busy else now + RETRY_SECONDS
             if now - self._failing_since < PATIENCE_SECONDS:
                 return
@@ -446,6 +494,10 @@ class Limiter:
         if reset_seconds is not None and not math.isfinite(reset_seconds):
             reset_seconds = None
         self._office.learn(Lesson(limit_name, remaining, allowed, reset_seconds))
+
+    def is_failing(self) -> bool:
+        """Whether the breaker was open when the store answered this process last."""
+        return self._office.is_failing()
 
     def state(self) -> LimiterState:
         """What a person can be shown. Raises StoreUnavailable."""

@@ -57,6 +57,22 @@ class Lesson:
 
 
 @dataclass(frozen=True, slots=True)
+class Outcome:
+    """How many calls permitted in one round of the breaker worked and failed since it was told last.
+
+    `is_refusal` says that the key itself was refused. `jitter` in [0, 1) spreads the openings.
+    """
+
+    epoch: str
+    round: int
+    worked: int = 0
+    failed: int = 0
+    reason: str = ""
+    is_refusal: bool = False
+    jitter: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class PastStart:
     """A call that started before the store knew of it."""
 
@@ -66,7 +82,10 @@ class PastStart:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """The complete picture of one process; only `adjustments` are increments, guarded by `serial`."""
+    """The complete picture of one process; only `adjustments` and `outcomes` are increments, guarded by `serial`.
+
+    `probed_round` names the round whose probe this process has out.
+    """
 
     agent: str
     serial: int
@@ -75,17 +94,30 @@ class Message:
     adjustments: tuple[Adjustment, ...] = ()
     pauses: tuple[Pause, ...] = ()
     lessons: tuple[Lesson, ...] = ()
+    outcomes: tuple[Outcome, ...] = ()
+    probed_round: int | None = None
     history: tuple[PastStart, ...] | None = None
     has_no_past: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """One call may start; `slots` say where each limit counted it."""
+    """One call may start; `slots` say where each limit counted it, `round` in which round of the breaker it is."""
 
     lane: Lane
     costs: Costs
     slots: Mapping[str, int]
+    round: int = 0
+    is_probe: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """The key is left alone: why, for how long already, and in how many seconds one call tries again."""
+
+    reason: str
+    since_seconds: float
+    retry_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +136,7 @@ class Reply:
     rate: float = 0.0
     reason: str = ""
     history_seconds: float | None = None
+    trouble: Trouble | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,3 +174,4 @@ class LimiterState:
     paused_seconds: float = 0.0
     pause_reason: str = ""
     shut_seconds: float = 0.0
+    trouble: Trouble | None = None

@@ -6,6 +6,7 @@ from flask import Flask, jsonify, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
+from routes.throttle import refuse_wild_addresses, refuse_wild_people
 from services.errors import AppError
 
 # By endpoint, not by path: an address can be spelled in many ways, a matched route only in one.
@@ -36,7 +37,9 @@ class AddressTooLong(AppError):
 
 def register(server: Flask) -> None:
     server.before_request(refuse_long_addresses)
+    server.before_request(refuse_wild_addresses)
     server.before_request(refuse_strangers)
+    server.before_request(refuse_wild_people)
 
 
 def refuse_long_addresses() -> None:

@@ -35,6 +35,9 @@ class LimiterGate:
         permit = refused if isinstance(refused, Permit) else None
         self.limiter(provider).pause(seconds, reason, refused=permit)
 
+    def is_failing(self, provider: str) -> bool:
+        return self.limiter(provider).is_failing()
+
     def calls_per_second(self, provider: str, costs: Mapping[str, int]) -> float | None:
         rates = [
             limit.amount / limit.window_seconds / costs[limit.name]

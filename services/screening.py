@@ -33,6 +33,7 @@ from services.domain.screenings import (
 )
 from services.domain.verdicts import Decision
 from services.errors import BadInput, Conflict, NotConnected, NotFound
+from services.runs.allowance import room_for
 from services.runs.orders import RunRequest, Runs, TheseCandidates, over_cap
 from services.screening_work import EXTRAS_OPERATION, OPERATION
 from services.settings import ProviderMode
@@ -104,9 +105,9 @@ class Screening:
     def quote(self, actor: Actor, order: ScreeningOrder) -> ScreeningQuote:
         """Count and price an order. Raises BadInput, NotFound, NotConnected; nothing is written."""
         with self.db.act_as(actor) as tx:
-            return self.quote_in(tx, order)
+            return self.quote_in(tx, actor, order)
 
-    def quote_in(self, tx: Tx, order: ScreeningOrder) -> ScreeningQuote:
+    def quote_in(self, tx: Tx, actor: Actor, order: ScreeningOrder) -> ScreeningQuote:
         if self.mode == "not connected":
             raise NotConnected("OpenAI is not connected: set OPENAI_API_KEY and start again.")
         version_id = positions_db.usable_version_id(tx, order.position_id)
@@ -136,6 +137,7 @@ class Screening:
                 f"The model {self.model} has no price, so it cannot be used. Add its price, or choose another model."
             ) from error
         cap_usd = order.cap_usd if order.cap_usd is not None else db.organization_run_cap(tx)
+        room = room_for(tx, self.clock.now(), actor.user_id, RunKind.SCREENING, counts.to_screen, estimate.cost)
         return ScreeningQuote(
             version_id=version_id,
             version_number=version.number,
@@ -148,7 +150,8 @@ class Screening:
             model=self.model,
             is_measured=first is not None,
             cap_usd=cap_usd,
-            over_cap=over_cap(estimate.cost, cap_usd),
+            quotas=room.quotas,
+            refusal=over_cap(estimate.cost, cap_usd) or room.refusal,
         )
 
     def start(
@@ -165,7 +168,7 @@ class Screening:
             before = self.runs.started_before(tx, actor, start_token)
             if before is not None:
                 return before
-            quote = self.quote_in(tx, order)
+            quote = self.quote_in(tx, actor, order)
             people = db.pick_candidates(
                 tx,
                 quote.version_id,

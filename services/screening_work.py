@@ -34,6 +34,7 @@ from services.domain.prompts import (
     prompt_hash,
     screening_instructions,
 )
+from services.domain.quotas import Meter
 from services.domain.screening_text import ScreeningText, build_screening_text, is_blank
 from services.domain.verdicts import (
     BadAnswer,
@@ -166,6 +167,8 @@ class ScreeningWork:
             request_hash=bytes.fromhex(subject.text.sha256),
             reserved_usd=self.highest_price(assignment, prompt, subject.text, self.model_of(order)),
             otherwise=first,
+            # Who was paid for, or perhaps was, is no second candidate (docs/quotas.md, What counts).
+            units={} if first or item.unknowns else {Meter.CANDIDATES: 1},
         )
 
     def subject(self, profile: StoredProfile, order: RunOrder) -> Subject:

@@ -61,8 +61,11 @@ class Settings(BaseSettings):
     log_level: str = Field("INFO", validation_alias="LOG_LEVEL")
     job_processes: int = Field(8, validation_alias="JOB_PROCESSES", ge=1, le=256)
     job_processes_per_user: int = Field(2, validation_alias="JOB_PROCESSES_PER_USER", ge=1)
+    job_processes_per_organization: int = Field(6, validation_alias="JOB_PROCESSES_PER_ORGANIZATION", ge=1)
     run_in_flight: int = Field(400, validation_alias="RUN_IN_FLIGHT", ge=5, le=1000)
     run_attempts: int = Field(5, validation_alias="RUN_ATTEMPTS", ge=1, le=20)
+    requests_per_user: int = Field(1_200, validation_alias="REQUESTS_PER_USER", ge=60)
+    requests_per_address: int = Field(12_000, validation_alias="REQUESTS_PER_ADDRESS", ge=60)
     upload_limit_mb: int = Field(20, validation_alias="UPLOAD_LIMIT_MB", ge=1)
 
     openai_model: str = Field("gpt-6-luna", validation_alias="OPENAI_MODEL")
@@ -74,12 +77,19 @@ class Settings(BaseSettings):
     openai_resend_unknown: bool = Field(True, validation_alias="OPENAI_RESEND_UNKNOWN")
     crustdata_api_key: SecretStr | None = Field(None, validation_alias="CRUSTDATA_API_KEY")
     crustdata_base_url: str | None = Field(None, validation_alias="CRUSTDATA_BASE_URL")
+    crustdata_enriches_per_minute: int = Field(14, validation_alias="CRUSTDATA_ENRICHES_PER_MINUTE", ge=1)
+    crustdata_searches_per_minute: int = Field(28, validation_alias="CRUSTDATA_SEARCHES_PER_MINUTE", ge=1)
+    crustdata_usage_calls_per_minute: int = Field(50, validation_alias="CRUSTDATA_USAGE_CALLS_PER_MINUTE", ge=1)
     salesql_api_key: SecretStr | None = Field(None, validation_alias="SALESQL_API_KEY")
     salesql_base_url: str | None = Field(None, validation_alias="SALESQL_BASE_URL")
+    salesql_calls_per_minute: int = Field(150, validation_alias="SALESQL_CALLS_PER_MINUTE", ge=1)
+    salesql_calls_per_day: int = Field(5_000, validation_alias="SALESQL_CALLS_PER_DAY", ge=1)
     phantombuster_api_key: SecretStr | None = Field(None, validation_alias="PHANTOMBUSTER_API_KEY")
     phantombuster_base_url: str | None = Field(None, validation_alias="PHANTOMBUSTER_BASE_URL")
+    phantombuster_running_agents: int = Field(1, validation_alias="PHANTOMBUSTER_RUNNING_AGENTS", ge=1)
     sheets_api_key: SecretStr | None = Field(None, validation_alias="SHEETS_API_KEY")
     sheets_base_url: str | None = Field(None, validation_alias="SHEETS_BASE_URL")
+    sheets_reads_per_minute: int = Field(50, validation_alias="SHEETS_READS_PER_MINUTE", ge=1)
 
     @cached_property
     def home_path(self) -> Path:

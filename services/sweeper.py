@@ -14,7 +14,7 @@ from uuid import UUID
 import structlog
 
 from services.clock import Clock
-from services.db import runs
+from services.db import quotas, runs
 from services.db.pool import Database
 from services.errors import Busy
 from services.logs import set_up_logging
@@ -72,8 +72,9 @@ class Sweeper:
             for drive_id, process in runs.live_processes(tx):
                 if is_dead(process):
                     runs.note_dead_drive(tx, drive_id)
+            quotas.wake_runs_after_reset(tx)
             launcher = self.launcher
-            return runs.next_drives(tx, launcher.most_processes, launcher.most_per_user, MOST_STARTS)
+            return runs.next_drives(tx, launcher.most_processes, launcher.bounds, MOST_STARTS)
 
     def lets_drivers_go_first(self) -> bool:
         if self.is_cut_off:

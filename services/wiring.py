@@ -1,25 +1,32 @@
 """Builds all services for this process; the only module that knows every part."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 
 from ratelimit import Limit, LocalStore, Policy, Store
+from ratelimit.stores.redis import RedisStore
 from services.accounts import Accounts
 from services.admin import Admin
 from services.candidates import Candidates, stored_filters
 from services.clock import Clock, SystemClock
 from services.db.embedded import EmbeddedDatabaseError, EmbeddedPostgres
 from services.db.pool import Database
-from services.door import AddressDoor
+from services.db.runs import StartBounds
+from services.domain.runs import RunKind
+from services.door import AddressDoor, RequestDoor
 from services.enrichment import Enrichment
 from services.exports import Exports
 from services.imports import Imports
+from services.leases import Leases
 from services.limits import LimiterGate, StoreWatch
 from services.lists import Lists
 from services.positions import Positions
+from services.providers.crustdata import PROVIDER as CRUSTDATA
 from services.providers.openai import PROVIDER as OPENAI
 from services.providers.openai import OpenAIChat, make_client
+from services.quotas import Quotas
 from services.runs.driver import DriveSettings
 from services.runs.kinds import Kind
 from services.runs.launch import Launcher
@@ -28,7 +35,11 @@ from services.runs.outcomes import RetryPolicy
 from services.screening import Screening
 from services.screening_work import ScreeningWork
 from services.settings import Settings, load_settings
+from services.turns import Turns
 from services.usage import Usage
+
+PROVIDER_OF_KIND = {RunKind.SCREENING: OPENAI}
+"""Whose calls the runs of a kind are made of."""
 
 
 @dataclass(frozen=True)
@@ -42,16 +53,21 @@ class Services:
     admin: Admin
     positions: Positions
     usage: Usage
+    quotas: Quotas
     lists: Lists
     candidates: Candidates
     imports: Imports
     enrichment: Enrichment
     exports: Exports
     runs: Runs
+    leases: Leases
     launcher: Launcher
     screening: Screening
+    address_door: RequestDoor
+    person_door: RequestDoor
     limiter_store: Store
     limiter_watch: StoreWatch
+    turns: Turns
 
 
 @dataclass(frozen=True)
@@ -86,15 +102,17 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
         # Prepared statements live in a session, which a transaction pooler does not keep for us.
         prepare_threshold=5 if settings.uses_embedded_database else None,
     )
-    runs = Runs(database)
-    limiter_store = LocalStore(settings.home_path / "limiter.sqlite3")
+    bounds = StartBounds(settings.job_processes_per_user, settings.job_processes_per_organization)
+    runs = Runs(database, bounds, clock)
+    door_store = open_store(settings, "door")
+    limiter_store = open_store(settings, "limiter")
     return Services(
         settings,
         clock,
         database,
         accounts=Accounts(
             database,
-            door=AddressDoor(LocalStore(settings.home_path / "door.sqlite3")),
+            door=AddressDoor(door_store),
             idle_seconds=settings.session_idle_hours * 3600,
         ),
         admin=Admin(database),
@@ -102,6 +120,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
         enrichment=Enrichment(database, clock),
         exports=Exports(database, clock, stored_filters),
         usage=Usage(database, clock),
+        quotas=Quotas(database, clock),
         lists=Lists(database),
         candidates=Candidates(database, clock),
         imports=Imports(
@@ -111,23 +130,53 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
             upload_limit_bytes=settings.upload_limit_mb * 1_000_000,
         ),
         runs=runs,
+        leases=Leases(database, clock),
         launcher=Launcher(
             database,
             log_path=settings.home_path / "log" / "drives.log",
             most_processes=settings.job_processes,
-            most_per_user=settings.job_processes_per_user,
+            bounds=bounds,
         ),
         screening=Screening(database, clock, runs, settings.openai_model, settings.provider_mode("openai")),
+        address_door=RequestDoor(door_store, settings.requests_per_address, settings.web_concurrency),
+        person_door=RequestDoor(door_store, settings.requests_per_user, settings.web_concurrency),
         limiter_store=limiter_store,
         limiter_watch=StoreWatch(limiter_store, policies_of(settings)[OPENAI]),
+        turns=Turns(limiter_store, policies_of(settings), PROVIDER_OF_KIND, clock),
     )
 
 
+def open_store(settings: Settings, name: str) -> Store:
+    """Where a limiter keeps its accounts: shared by the hosts with REDIS_URL, else by this machine's processes."""
+    if settings.redis_url is not None:
+        return RedisStore(settings.redis_url.get_secret_value(), prefix=f"sourcingx:{name}:")
+    return LocalStore(settings.home_path / f"{name}.sqlite3")
+
+
 def policies_of(settings: Settings) -> dict[str, Policy]:
-    """What each provider allows this installation."""
-    minutely = {"requests": settings.openai_requests_per_minute, "tokens": settings.openai_tokens_per_minute}
-    limits = tuple(Limit(name, amount, 60.0) for name, amount in minutely.items())
-    return {OPENAI: Policy(f"{OPENAI}:{settings.openai_model}", limits)}
+    """What each provider allows this installation; docs/providers/ has the source of each default."""
+    openai = {"requests": settings.openai_requests_per_minute, "tokens": settings.openai_tokens_per_minute}
+    crustdata = {
+        "enriches": settings.crustdata_enriches_per_minute,
+        "searches": settings.crustdata_searches_per_minute,
+        "usage_calls": settings.crustdata_usage_calls_per_minute,
+    }
+    salesql = (
+        *minutely({"calls": settings.salesql_calls_per_minute}),
+        # Which midnight the provider means is not known; any 24 hours hold for all of them.
+        Limit("calls_a_day", settings.salesql_calls_per_day, 86_400.0),
+    )
+    return {
+        OPENAI: Policy(f"{OPENAI}:{settings.openai_model}", minutely(openai)),
+        CRUSTDATA: Policy(CRUSTDATA, minutely(crustdata)),
+        "salesql": Policy("salesql", salesql),
+        "phantombuster": Policy("phantombuster", (), concurrency=settings.phantombuster_running_agents),
+        "sheets": Policy("sheets", minutely({"reads": settings.sheets_reads_per_minute})),
+    }
+
+
+def minutely(amounts: Mapping[str, int]) -> tuple[Limit, ...]:
+    return tuple(Limit(name, amount, 60.0) for name, amount in amounts.items())
 
 
 def open_gate(services: Services) -> LimiterGate:

@@ -27,6 +27,8 @@ DEEDS = {
     "deactivated": "deactivated",
     "reactivated": "reactivated",
     "settings_changed": "changed the organization's settings",
+    "quota_set": "set a quota of",
+    "budget_set": "set the budget of",
 }
 
 
@@ -82,6 +84,17 @@ def admin_page(
                 ],
             ),
             card("Organization", settings),
+            card(
+                "Quotas and budget",
+                html.P(
+                    [
+                        "What each user and the organization may use in a day and spend in a month is set under ",
+                        dcc.Link("Usage", href="/usage"),
+                        ", by managers too.",
+                    ],
+                    className="mb-0",
+                ),
+            ),
             card(
                 "What was done",
                 [
@@ -255,6 +268,15 @@ def show_deed(event: EventView) -> str:
         return f"{deed}{whom} from {event.detail.get('from')} to {event.detail.get('to')}"
     if event.action == "invited":
         return f"{deed}{whom} as {event.detail.get('role')}"
+    if event.action in ("quota_set", "budget_set"):
+        return f"{deed} {event.whom or 'the organization'}: {cap_words(event.detail)}"
     if event.action == "settings_changed":
         return f"{deed}: {', '.join(event.detail.get('changed', [])).replace('_', ' ') or 'nothing'}"
     return f"{deed}{whom}"
+
+
+def cap_words(detail: Mapping[str, Any]) -> str:
+    """What a quota was set to: '500 candidates with crustdata', 'no limit of usd'."""
+    cap = "no limit of" if detail.get("cap") is None else detail["cap"]
+    provider = f" with {detail['provider']}" if detail.get("provider") else ""
+    return f"{cap} {detail.get('meter')}{provider}"

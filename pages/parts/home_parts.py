@@ -10,8 +10,10 @@ from dash.development.base_component import Component
 
 from pages.parts.run_panel import runs_table
 from pages.parts.shell import card, empty_state
+from pages.parts.turns import outage_notice
 from services.domain.lists import ListSummary
 from services.domain.runs import RunProgress
+from services.domain.turns import Outage
 
 
 @dataclass(frozen=True)
@@ -40,17 +42,30 @@ def home(
     positions: Sequence[PositionLine],
     runs: Sequence[RunProgress],
     time_zone: str,
+    outages: Sequence[Outage],
+    alerts: Sequence[str],
 ) -> Component:
     steps = steps_to_go(bool(lists), any(position.is_approved for position in positions), bool(runs))
     is_starting = not all(step.is_done for step in steps)
     return html.Div(
         [
+            outage_notice(outages, time_zone),
+            alerts_of(alerts) if alerts else None,
             next_steps(name, steps) if is_starting else None,
             card(
                 "Your latest runs", runs_table(runs, time_zone) if runs else empty_state("You have started no run yet.")
             ),
             html.Div([card("Lists", lists_of(lists)), card("Positions", positions_of(positions))], className="blocks"),
         ]
+    )
+
+
+def alerts_of(alerts: Sequence[str]) -> Component:
+    """What is used up or nearly so, first of all: work may come to rest because of it."""
+    return html.Section(
+        [html.H2("Quotas", className="card-title"), *(html.P(words, className="text-unsure mb-1") for words in alerts)],
+        className="block",
+        role="status",
     )
 
 

@@ -117,8 +117,8 @@ def run_panel(
     )
 
 
-def show_progress(run: RunProgress, may_steer: bool) -> Component:
-    """The inside of a panel at one instant."""
+def show_progress(run: RunProgress, may_steer: bool, waiting: str = "") -> Component:
+    """The inside of a panel at one instant; `waiting` says what its calls wait for."""
     return html.Div(
         [
             html.Div(
@@ -137,6 +137,7 @@ def show_progress(run: RunProgress, may_steer: bool) -> Component:
                 className="run-facts",
             ),
             trouble(run),
+            html.P(waiting, className="run-waiting") if waiting else None,
         ]
     )
 
@@ -158,7 +159,7 @@ def acts(run: RunProgress) -> list[Component]:
 
 def new_cap(run: RunProgress) -> list[Component]:
     """Where a run that reached its cap can be given a higher one."""
-    if not (run.can_resume and run.pause_reason == "budget"):
+    if not (run.can_resume and run.pause_reason == "budget" and run.resets_at is None):
         return []
     spent = run.cost_usd + run.unknown_usd
     box = dbc.Input(
@@ -209,8 +210,7 @@ def sentence(run: RunProgress, may_steer: bool) -> str:
     counted = f"{run.settled:,} of {run.items:,}"
     match run.state:
         case RunState.QUEUED:
-            place = run.queue_place or 0
-            return f"Waiting for its turn, {place:,} before it." if place else "About to start."
+            return place_in_queue(run)
         case RunState.RUNNING if run.is_interrupted:
             return f"{counted}. Interrupted; it goes on by itself within seconds."
         case RunState.RUNNING:
@@ -219,6 +219,8 @@ def sentence(run: RunProgress, may_steer: bool) -> str:
         case RunState.STOPPING:
             return f"{counted}. Stopping: what is under way is still kept."
         case RunState.PAUSED:
+            if run.pause_reason == "budget" and run.resets_at is not None:
+                return f"{counted}. Paused: a budget of this month is used up."
             return f"{counted}. {PAUSES[run.pause_reason]}{next_step(run, may_steer)}"
         case _:
             return f"{counted}."
@@ -230,6 +232,18 @@ def next_step(run: RunProgress, may_steer: bool) -> str:
     if not may_steer:
         return f" Only {run.user_name}, a manager or an admin can {step or 'resume it'}."
     return f" {step.capitalize()} to go on." if step else ""
+
+
+def place_in_queue(run: RunProgress) -> str:
+    """How many runs start before this one, or which one has to end first."""
+    match run.waits_for:
+        case "user":
+            return f"Waiting until another run of {run.user_name} has ended."
+        case "organization":
+            return "Waiting until another run of your organization has ended."
+        case _:
+            place = run.queue_place or 0
+            return f"Waiting for its turn, {place:,} before it." if place else "Next to start."
 
 
 def facts(run: RunProgress) -> list[tuple[str, str]]:

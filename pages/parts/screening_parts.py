@@ -12,6 +12,7 @@ from dash.development.base_component import Component
 from pages import ids
 from pages.parts.shell import empty_state, pager
 from services.domain.money import show_usd
+from services.domain.quotas import left_words
 from services.domain.runs import show_reason
 from services.domain.screenings import ResultRow, ScreeningQuote, nobody_left
 
@@ -162,6 +163,7 @@ def order_form(default_cap: Decimal | None) -> Component:
                 ],
                 className="quote-line",
             ),
+            html.Div(id=ids.SCREENING_OUTAGE),
             # For what form the price is. Beside the form: without one, Dash must not look for its boxes.
             dcc.Store(id=ids.SCREENING_QUOTED),
         ],
@@ -187,7 +189,17 @@ def quote_words(quote: ScreeningQuote) -> list[Component | str | None]:
         if quote.under_way
         else None,
         html.Span(thin_words(quote), className="text-unsure") if quote.thin else None,
-        html.Div(problem(quote.over_cap)) if quote.over_cap else None,
+        *left_of(quote),
+    ]
+
+
+def left_of(quote: ScreeningQuote) -> list[Component]:
+    """What is left of each quota that this order counts in; alone, and as the problem it is, where it does not fit."""
+    if quote.refusal:
+        return [html.Div(problem(quote.refusal))]
+    capped = [quota for quota in quote.quotas if quota.cap is not None]
+    return [
+        html.Div(left_words(quota), className="text-unsure" if quota.is_near else "text-secondary") for quota in capped
     ]
 
 

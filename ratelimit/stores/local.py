@@ -26,6 +26,7 @@ from ratelimit.stores.records import UnreadableRecord, pack, unpack
 BUSY_MILLISECONDS = 10
 OPENING_SECONDS = 2.0
 TIDY_EVERY_EXCHANGES = 1000
+MOST_REMEMBERED = 64
 CORRUPT = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT}
 BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
@@ -84,8 +85,10 @@ class LocalStore:
             version = f"{self._writer}-{next(self._versions)}"
             connection.execute(WRITE, (policy.key, version, *pack(account), ends))
             self._tidy(connection, now)
-            written = (version, account)
-        self._written[policy.key] = written
+            # Inside of the transaction, and so under its lock: threads take turns here.
+            self._written[policy.key] = (version, account)
+            if len(self._written) > MOST_REMEMBERED:
+                del self._written[next(iter(self._written))]
         return reply
 
     def picture(self, policy: Policy) -> LimiterState:

@@ -6,6 +6,7 @@ from array import array
 from typing import Any
 
 from ratelimit.account import Account, Agent, Queue
+from ratelimit.breaker import Breaker, Second
 from ratelimit.fairness import Shares, UserShares, Waiting
 from ratelimit.policy import Lane
 from ratelimit.window import Meter
@@ -61,6 +62,7 @@ def pack(account: Account) -> tuple[str, bytes]:
             account.released_at,
             account.release_interval,
         ],
+        "breaker": _pack_breaker(account.breaker),
     }
     return _encode(head), bytes(log)
 
@@ -98,6 +100,8 @@ def _account(head: dict[str, Any], log: bytes) -> Account:
         waves=waves,
         released_at=released_at,
         release_interval=interval,
+        # A record of an earlier version has none: closed (docs/decisions/breaker.md, What a record does not know).
+        breaker=_breaker(*head["breaker"]) if "breaker" in head else Breaker(),
     )
 
 
@@ -114,6 +118,27 @@ def _meters(fields_by_name: dict[str, list[Any]], log: bytes) -> dict[str, Meter
         meters[name] = Meter(span, amount, is_paced, slots, amounts, *rest)
         at += 2 * size
     return meters
+
+
+def _pack_breaker(breaker: Breaker) -> list[Any]:
+    return [
+        [[second.at, second.worked, second.failed] for second in breaker.seconds],
+        breaker.round,
+        breaker.is_open,
+        breaker.failing_since,
+        breaker.open_until,
+        breaker.closed_at,
+        breaker.openings,
+        breaker.reason,
+        breaker.probe_agent,
+        breaker.probe_until,
+    ]
+
+
+def _breaker(seconds: list[list[int]], *fields: Any) -> Breaker:
+    breaker = Breaker(*fields)
+    breaker.seconds = [Second(*second) for second in seconds]
+    return breaker
 
 
 def _pack_row(row: Waiting) -> list[Any]:

@@ -7,6 +7,7 @@ while few ask, and two when somebody else came between (docs/decisions/limiter.m
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from uuid import uuid4
@@ -22,12 +23,15 @@ from ratelimit.stores.records import UnreadableRecord, pack, unpack
 ANSWER_SECONDS = 1.0
 BUSY_SECONDS = 0.05
 LEAST_TRIES = 4
-BEHIND_TOLERANCE_SECONDS = 0.04
-"""By how much the time that was computed for may lie behind Redis's: a fifth of a policy's usual margin."""
+BEHIND_TOLERANCE = 0.2
+"""By how much the time that was computed for may lie behind Redis's: what part of the policy's margin."""
 AHEAD_TOLERANCE_SECONDS = 0.002
 CLOCK_STEP_SECONDS = 0.1
 DRIFT = 0.001
 KEPT_SECONDS = 86_400.0
+"""How long a record outlives its meaning where a new one would have to be rebuilt."""
+MOST_REMEMBERED = 64
+"""Accounts that one process keeps as it saw them last: providers are few, the addresses at the door are not."""
 NO_VERSION = "?"
 
 # Answers {written?, microseconds, version, head, log}; the state only where nothing was written.
@@ -88,10 +92,12 @@ class RedisStore:
             now = seen.now(self._clock())
             account = seen.account or open_account(uuid4().hex, policy, now, message.has_no_past)
             reply = exchange(account, policy, message, now)
-            kept_seconds = KEPT_SECONDS + max(0.0, means_nothing_after(account, policy) - now)
+            kept_seconds = max(0.0, means_nothing_after(account, policy) - now) + (
+                1.0 if message.has_no_past else KEPT_SECONDS
+            )
             written = self._write(policy, seen, now, account, kept_seconds)
             if written.account is account:
-                self._seen[policy.key] = written
+                self._remember(policy, written)
                 return reply
             if tries >= LEAST_TRIES and self._clock() >= give_up_at:
                 break
@@ -105,6 +111,13 @@ class RedisStore:
 
     def close(self) -> None:
         self._redis.close()
+
+    def _remember(self, policy: Policy, seen: Seen) -> None:
+        self._seen[policy.key] = seen
+        while len(self._seen) > MOST_REMEMBERED:
+            # Another thread may be quicker and change the dictionary under the iterator.
+            with suppress(KeyError, RuntimeError, StopIteration):
+                del self._seen[next(iter(self._seen))]
 
     def _look(self, policy: Policy) -> Seen:
         """The account as Redis has it."""
@@ -120,7 +133,8 @@ class RedisStore:
         return written
 
     def _ask(self, policy: Policy, seen: Seen | None, now: float, record: list[str | bytes | int]) -> Seen:
-        tolerances = [round(AHEAD_TOLERANCE_SECONDS * 1e6), round(BEHIND_TOLERANCE_SECONDS * 1e6)]
+        behind = max(AHEAD_TOLERANCE_SECONDS, BEHIND_TOLERANCE * policy.margin_seconds)
+        tolerances = [round(AHEAD_TOLERANCE_SECONDS * 1e6), round(behind * 1e6)]
         expected = seen.version if seen else NO_VERSION
         asked_at = self._clock()
         try:

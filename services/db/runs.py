@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -49,6 +49,7 @@ class LockedRun:
     list_id: UUID | None
     parameters: Mapping[str, Any]
     cap_usd: Decimal | None
+    resets_at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,14 @@ class ClaimedRow:
 
 
 @dataclass(frozen=True)
+class Beat:
+    """What a driver is told with each beat; `live_runs` counts the runs of its kind that are driven now."""
+
+    state: RunState
+    live_runs: int
+
+
+@dataclass(frozen=True)
 class LostCalls:
     """What became of the items that earlier drives left open."""
 
@@ -109,7 +118,7 @@ class ItemsLeft:
 
 @dataclass(frozen=True)
 class Plan:
-    """One intent, before its call."""
+    """One intent, before its call; `units` count in its provider's quotas of a day, its money in those of a month."""
 
     id: UUID
     item_id: int
@@ -118,6 +127,9 @@ class Plan:
     request_hash: str
     reserved_usd: Decimal
     costs: Mapping[str, int]
+    units: Mapping[str, int]
+    quota_day: date
+    quota_month: date
 
 
 @dataclass(frozen=True)
@@ -170,6 +182,17 @@ class Counts:
     unknown: int = 0
     cost_usd: Decimal = Decimal(0)
     unknown_usd: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True)
+class StartBounds:
+    """How many runs may be driven at once for one user, and for all users of one organization."""
+
+    per_user: int = 2
+    per_organization: int = 6
+
+
+SHIPPED_BOUNDS = StartBounds()
 
 
 @dataclass(frozen=True)
@@ -234,9 +257,10 @@ def read_item(**values: Any) -> RunItem:
     return RunItem(state=ItemState(values.pop("state")), **values)
 
 
-def find_progress(tx: Tx, run_id: UUID) -> RunProgress | None:
+def find_progress(tx: Tx, run_id: UUID, bounds: StartBounds = SHIPPED_BOUNDS) -> RunProgress | None:
+    values = {"run_id": run_id, "most_per_user": bounds.per_user, "most_per_org": bounds.per_organization}
     with tx.cursor(row_factory=kwargs_row(read_progress)) as cursor:
-        return cursor.execute(Q["find_progress"], {"run_id": run_id}).fetchone()
+        return cursor.execute(Q["find_progress"], values).fetchone()
 
 
 def recent_runs(tx: Tx, user_id: UUID | None, before: datetime | None, limit: int) -> list[RunProgress]:
@@ -275,8 +299,9 @@ def ask_to_stop(tx: Tx, run_id: UUID, user_id: UUID, state: RunState) -> None:
     tx.execute(Q["ask_to_stop"], {"run_id": run_id, "user_id": user_id, "state": state})
 
 
-def pause_run(tx: Tx, run_id: UUID, reason: str, message: str) -> None:
-    tx.execute(Q["pause_run"], {"run_id": run_id, "reason": reason, "message": message})
+def pause_run(tx: Tx, run_id: UUID, reason: str, message: str, resets_at: datetime | None = None) -> None:
+    values = {"run_id": run_id, "reason": reason, "message": message, "resets_at": resets_at}
+    tx.execute(Q["pause_run"], values)
 
 
 def resume_run(tx: Tx, run_id: UUID, cap_usd: Decimal | None) -> None:
@@ -320,11 +345,11 @@ def hold_run(tx: Tx, run_id: UUID, fence: int) -> RunState | None:
     return RunState(row[0]) if row else None
 
 
-def beat(tx: Tx, run_id: UUID, fence: int, lease_seconds: float, per_minute: float) -> RunState | None:
+def beat(tx: Tx, run_id: UUID, fence: int, lease_seconds: float, per_minute: float) -> Beat | None:
     """Lengthen the lease; None if the fence has moved on."""
     values = {"run_id": run_id, "fence": fence, "lease_seconds": lease_seconds, "per_minute": per_minute}
     row = tx.execute(Q["beat"], values).fetchone()
-    return RunState(row[0]) if row else None
+    return Beat(RunState(row[0]), row[1]) if row else None
 
 
 def claim_items(tx: Tx, run_id: UUID, fence: int, batch: int, *, suspects: bool) -> list[ClaimedRow]:
@@ -347,6 +372,10 @@ def return_forgotten(tx: Tx, run_id: UUID, fence: int, known: Sequence[int]) -> 
 def plan_calls(tx: Tx, run_id: UUID, drive_id: UUID, user_id: UUID, fence: int, plans: Sequence[Plan]) -> None:
     values = {"run_id": run_id, "drive_id": drive_id, "user_id": user_id, "fence": fence}
     tx.execute(Q["plan_calls"], values | {"plans": rows_as_json(plans)})
+
+
+def return_items(tx: Tx, fence: int, item_ids: Sequence[int]) -> None:
+    tx.execute(Q["return_items"], {"fence": fence, "item_ids": list(item_ids)})
 
 
 def finish_unworked(tx: Tx, fence: int, unworked: Sequence[Unworked]) -> list[str]:
@@ -382,8 +411,9 @@ def end_drive(tx: Tx, run_id: UUID, fence: int, outcome: str) -> None:
     tx.execute(Q["end_drive"], {"run_id": run_id, "fence": fence, "outcome": outcome})
 
 
-def admit_drive(tx: Tx, drive_id: UUID, most: int, most_per_user: int) -> bool:
-    values = {"drive_id": drive_id, "most": most, "most_per_user": most_per_user}
+def admit_drive(tx: Tx, drive_id: UUID, most: int, bounds: StartBounds) -> bool:
+    values = {"drive_id": drive_id, "most": most}
+    values |= {"most_per_user": bounds.per_user, "most_per_org": bounds.per_organization}
     row = tx.execute(Q["admit_drive"], values).fetchone()
     return bool(row and row[0])
 
@@ -398,8 +428,9 @@ def note_dead_drive(tx: Tx, drive_id: UUID) -> bool:
     return bool(row and row[0])
 
 
-def next_drives(tx: Tx, most: int, most_per_user: int, most_starts: int) -> list[UUID]:
-    values = {"most": most, "most_per_user": most_per_user, "most_starts": most_starts}
+def next_drives(tx: Tx, most: int, bounds: StartBounds, most_starts: int) -> list[UUID]:
+    values = {"most": most, "most_starts": most_starts}
+    values |= {"most_per_user": bounds.per_user, "most_per_org": bounds.per_organization}
     return [row[0] for row in tx.execute(Q["next_drives"], values).fetchall()]
 
 

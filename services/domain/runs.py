@@ -103,7 +103,11 @@ class StartedRun:
 
 @dataclass(frozen=True)
 class RunProgress:
-    """Everything a watcher of a run sees; the figures of one instant."""
+    """Everything a watcher of a run sees; the figures of one instant.
+
+    A queued run has a place, the number of runs that start before it, or waits for another run of its
+    "user" or its "organization" to end (docs/run-life.md, Beginning).
+    """
 
     run_id: UUID
     user_id: UUID
@@ -132,9 +136,11 @@ class RunProgress:
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    resets_at: datetime | None
     is_stalled: bool
     is_interrupted: bool
     queue_place: int | None
+    waits_for: str
 
     @property
     def name(self) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from services.domain.money import Estimate
+from services.domain.quotas import Quota
 
 NO_PEOPLE = "There is nobody to screen here. Choose a list with people in it, or select some candidates."
 
@@ -15,8 +16,8 @@ NO_PEOPLE = "There is nobody to screen here. Choose a list with people in it, or
 class ScreeningQuote:
     """The price of an order before it starts, and what it covers; `version_id` is what it was made for.
 
-    `cap_usd` is the one that would hold: the order's, or else the organization's. `over_cap` says why it would be
-    refused, or nothing.
+    `cap_usd` is the one that would hold: the order's, or else the organization's. `quotas` are those it counts in, as
+    they stand; `refusal` says why it may not start because of either, if it may not.
     """
 
     version_id: UUID
@@ -30,7 +31,8 @@ class ScreeningQuote:
     model: str
     is_measured: bool
     cap_usd: Decimal | None
-    over_cap: str
+    quotas: tuple[Quota, ...]
+    refusal: str
 
 
 @dataclass(frozen=True)

@@ -5,17 +5,20 @@ Everything here is blocking and runs in a thread. docs/decisions/runs.md, Two st
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from uuid import UUID, uuid4
 
 import structlog
 
-from services.db import runs
+from services.db import quotas, runs
 from services.db.pool import Tx
 from services.db.runs import Counts, ItemsLeft, LostCalls, Plan, RunOrder, Unworked
+from services.domain.quotas import day_of, month_start
 from services.domain.runs import ItemState, RunState
 from services.errors import Busy
+from services.runs.allowance import Shortage, reserve
 from services.runs.checkpoints import Checkpoints, Step
 from services.runs.kinds import ClaimedItem, Kind, NotWorked, Prepared
 from services.runs.outcomes import RetryPolicy
@@ -37,6 +40,7 @@ class Ending(StrEnum):
     TOLD = "told"
     DRAINED = "drained"
     BUDGET = "budget"
+    QUOTA = "quota"
     PROVIDER = "provider"
 
 
@@ -58,11 +62,23 @@ class PlannedCall:
 
 @dataclass(frozen=True)
 class Claimed:
-    """What one claim brought: the run's state, how many items it took, and the calls they need."""
+    """What one claim brought: the run's state, how many items it took, and the calls they need.
+
+    With a `shortage` some of these items went back: there was not enough of a quota for their calls.
+    """
 
     state: RunState
     items: int
     calls: tuple[PlannedCall, ...] = ()
+    shortage: Shortage | None = None
+
+
+@dataclass(frozen=True)
+class Planned:
+    """Calls with their committed intents, and of what there was not enough for others."""
+
+    calls: tuple[PlannedCall, ...] = ()
+    shortage: Shortage | None = None
 
 
 @dataclass(frozen=True)
@@ -100,9 +116,10 @@ class Claims:
             rows = runs.claim_items(tx, run.run_id, run.fence, 1 if suspect else batch, suspects=suspect)
         self.checkpoints.reached(Step.CLAIMED)
         items = [ClaimedItem(**vars(row)) for row in rows]
-        return Claimed(state, len(items), tuple(self.plan(items)) if items else ())
+        planned = self.plan(items) if items else Planned()
+        return Claimed(state, len(items), planned.calls, planned.shortage)
 
-    def plan(self, items: Sequence[ClaimedItem]) -> list[PlannedCall]:
+    def plan(self, items: Sequence[ClaimedItem]) -> Planned:
         """Prepare items together; if that fails, each alone, so that one bad item fails alone."""
         try:
             return self.plan_together(items, self.kind.prepare)
@@ -111,9 +128,11 @@ class Claims:
         # The border to a use case: how the preparation of somebody's data can fail, only the kind knows.
         except Exception:
             log.exception("run.prepare.one_by_one", run_id=str(self.order.run_id), items=len(items))
-        return [call for item in items for call in self.plan_alone(item)]
+        each = [self.plan_alone(item) for item in items]
+        shortage = next((planned.shortage for planned in each if planned.shortage), None)
+        return Planned(tuple(call for planned in each for call in planned.calls), shortage)
 
-    def plan_alone(self, item: ClaimedItem) -> list[PlannedCall]:
+    def plan_alone(self, item: ClaimedItem) -> Planned:
         try:
             return self.plan_together([item], self.kind.prepare)
         except (WheelLost, Busy):
@@ -127,8 +146,11 @@ class Claims:
         self,
         items: Sequence[ClaimedItem],
         prepare: Callable[[Tx, RunOrder, Sequence[ClaimedItem]], Sequence[Prepared | NotWorked]],
-    ) -> list[PlannedCall]:
-        """Prepare, and only then lock the run's row: reading profiles must not hold up the journal."""
+    ) -> Planned:
+        """Prepare, and only then lock the run's row: reading profiles must not hold up the journal.
+
+        A call gets its intent together with its share of the quotas, or its item goes back.
+        """
         run = self.wheel.run
         with self.wheel.database.act_for(run.org_id, run.user_id) as tx:
             prepared = prepare(tx, self.order, items)
@@ -138,13 +160,23 @@ class Claims:
             calls = [PlannedCall(uuid4(), one) for one in prepared if isinstance(one, Prepared)]
             unworked = [one for one in prepared if isinstance(one, NotWorked)]
             self.wheel.hold(tx)
-            if calls:
-                plans = [plan_of(call) for call in calls]
-                runs.plan_calls(tx, run.run_id, self.wheel.drive_id, run.user_id, run.fence, plans)
+            planned = self.write_intents(tx, calls) if calls else Planned()
             if unworked:
                 self.finish_unworked(tx, unworked)
         self.checkpoints.reached(Step.PLANNED)
-        return calls
+        return planned
+
+    def write_intents(self, tx: Tx, calls: Sequence[PlannedCall]) -> Planned:
+        run, now, terms = self.wheel.run, self.wheel.clock.now(), quotas.terms(tx)
+        month = month_start(now, terms.time_zone)
+        reserved = reserve(tx, now, terms, run.user_id, [plan_of(call, now, month) for call in calls])
+        planned = {plan.id for plan in reserved.plans}
+        if reserved.plans:
+            runs.plan_calls(tx, run.run_id, self.wheel.drive_id, run.user_id, run.fence, reserved.plans)
+        if reserved.shortage:
+            left_over = [call.prepared.item.item_id for call in calls if call.intent_id not in planned]
+            runs.return_items(tx, run.fence, left_over)
+        return Planned(tuple(call for call in calls if call.intent_id in planned), reserved.shortage)
 
     def finish_unworked(self, tx: Tx, unworked: Sequence[NotWorked]) -> None:
         rows = [Unworked(one.item.item_id, one.state, one.reason_code, one.reason) for one in unworked]
@@ -160,16 +192,19 @@ class Claims:
         with self.wheel.database.act_for(self.order.org_id, self.order.user_id) as tx:
             return runs.items_left(tx, self.order.run_id)
 
-    def finish(self, ending: Ending, message: str) -> RunState:
-        """Put back what was not sent, give the run its next state, and let go of the wheel; the state then."""
+    def finish(self, ending: Ending, message: str, resets_at: datetime | None = None) -> RunState:
+        """Put back what was not sent, give the run its next state, and let go of the wheel; the state then.
+
+        A run that a quota or a monthly budget pauses remembers when that resets.
+        """
         run = self.wheel.run
         with self.wheel.database.act_for(run.org_id, run.user_id) as tx:
             state = self.wheel.hold(tx)
             runs.return_claimed(tx, run.run_id, run.fence)
             if state is RunState.STOPPING:
                 runs.end_run(tx, run.run_id, run.fence, RunState.STOPPED, "")
-            elif state is RunState.RUNNING and ending in (Ending.BUDGET, Ending.PROVIDER):
-                runs.pause_run(tx, run.run_id, ending.value, message)
+            elif state is RunState.RUNNING and ending in (Ending.BUDGET, Ending.QUOTA, Ending.PROVIDER):
+                runs.pause_run(tx, run.run_id, ending.value, message, resets_at)
             elif state is RunState.RUNNING and not runs.items_left(tx, run.run_id).any_open:
                 self.end_run(tx)
             runs.end_drive(tx, run.run_id, run.fence, ending)
@@ -188,7 +223,7 @@ def refuse_to_prepare(_tx: Tx, _order: RunOrder, items: Sequence[ClaimedItem]) -
     return [NotWorked(item, ItemState.FAILED, "not_prepared", NOT_PREPARED) for item in items]
 
 
-def plan_of(call: PlannedCall) -> Plan:
+def plan_of(call: PlannedCall, now: datetime, month: date) -> Plan:
     prepared = call.prepared
     return Plan(
         call.intent_id,
@@ -198,4 +233,7 @@ def plan_of(call: PlannedCall) -> Plan:
         prepared.request_hash.hex(),
         prepared.reserved_usd.quantize(Decimal("0.00000001")),
         dict(prepared.costs),
+        dict(prepared.units),
+        day_of(prepared.provider, now),
+        month,
     )

@@ -8,6 +8,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from random import Random
 from typing import Any, TypeVar
@@ -20,6 +21,7 @@ from services.db.runs import RunOrder
 from services.domain.runs import ItemState, RunState
 from services.errors import Busy
 from services.providers.errors import ProviderError
+from services.runs.allowance import Shortage
 from services.runs.checkpoints import Checkpoints, NoCheckpoints, Step
 from services.runs.claims import Claims, Ending, PlannedCall
 from services.runs.flight import Flight, Pace, Purse
@@ -27,8 +29,10 @@ from services.runs.gate import CallTooLarge, Gate, GateShut, Permit
 from services.runs.journal import Journal
 from services.runs.kinds import Kind
 from services.runs.outcomes import (
+    Health,
     RetryPolicy,
     Ruling,
+    health_of,
     rule_answer,
     rule_error,
     rule_surprise,
@@ -115,6 +119,7 @@ class Driver:
         self.suspects = 0
         self.ending: Ending | None = None
         self.message = ""
+        self.resets_at: datetime | None = None
         self.error: BaseException | None = None
 
     async def drive(self) -> RunState:
@@ -129,7 +134,7 @@ class Driver:
             await self.land()
             ending, message = self.ending, self.message
             log.info("run.rests", run_id=str(self.order.run_id), ending=ending, reason=message)
-            return await self.insist(lambda: self.claims.finish(ending, message))
+            return await self.insist(lambda: self.claims.finish(ending, message, self.resets_at))
         finally:
             doomed = [
                 *helpers,
@@ -179,7 +184,9 @@ class Driver:
         """Beat from the loop that does the work, so that a stuck loop loses the wheel."""
         while True:
             try:
-                self.hear(await asyncio.to_thread(self.wheel.beat, self.pace.per_minute(self.clock.steady())))
+                beat = await asyncio.to_thread(self.wheel.beat, self.pace.per_minute(self.clock.steady()))
+                self.flight.live_runs = beat.live_runs
+                self.hear(beat.state)
                 pause = BEAT_SECONDS
             except Busy as error:
                 log.warning("run.beat.missed", run_id=str(self.order.run_id), reason=error.message)
@@ -202,7 +209,7 @@ class Driver:
         self.changed.clear()
         self.raise_error()
         self.board()
-        now, limit = self.clock.steady(), self.flight.limit(self.calls_per_second)
+        now, limit = self.clock.steady(), self.flight_limit()
         wants_more = len(self.ready) * 2 <= limit and self.ending is None
         if self.claiming is None and wants_more and now >= self.claim_after:
             batch = min(MOST_CLAIMED_AT_ONCE, max(LEAST_CLAIMED_AT_ONCE, limit - len(self.ready)))
@@ -219,8 +226,7 @@ class Driver:
 
     def board(self) -> None:
         """Send off ready calls while there is room in the air and money for them."""
-        limit = self.flight.limit(self.calls_per_second)
-        while self.ready and len(self.flying) < limit and self.ending is None and self.wheel.is_fresh():
+        while self.ready and len(self.flying) < self.flight_limit() and self.ending is None and self.wheel.is_fresh():
             call = self.ready[0]
             if not self.purse.reserve(call.prepared.reserved_usd):
                 if not self.flying:
@@ -230,6 +236,9 @@ class Driver:
             task = asyncio.create_task(self.guarded(self.fly(call)))
             self.flying[call.intent_id] = (call.prepared.item.item_id, task)
 
+    def flight_limit(self) -> int:
+        return self.flight.limit(self.calls_per_second, waits_for_turns=bool(self.boarding))
+
     async def claim(self, batch: int) -> None:
         """Fill the row of ready calls; when there is nothing to claim, look whether anything is left at all."""
         known = (
@@ -238,6 +247,7 @@ class Driver:
             else None
         )
         is_suspect = self.suspects > 0
+        was_idle = not self.flying and not self.ready
         try:
             claimed = await asyncio.to_thread(self.claims.take, batch, known, suspect=is_suspect)
             self.is_forgetful = False
@@ -246,7 +256,9 @@ class Driver:
             if claimed.calls:
                 first = claimed.calls[0].prepared
                 self.calls_per_second = self.gate.calls_per_second(first.provider, first.costs)
-            if is_suspect:
+            if claimed.shortage is not None:
+                self.run_short(claimed.shortage, was_idle=was_idle and not claimed.calls)
+            elif is_suspect:
                 self.suspects = self.suspects - 1 if claimed.items else 0
             elif claimed.items == 0 and claimed.state is RunState.RUNNING:
                 await self.look_for_the_end()
@@ -257,6 +269,17 @@ class Driver:
         finally:
             self.claiming = None
             self.changed.set()
+
+    def run_short(self, shortage: Shortage, *, was_idle: bool) -> None:
+        """Something does not fit into a quota: rest if it will not fit either when all calls under way are back.
+
+        Only if this drive had none under way when it looked: one that came back since may have left an item that is
+        paid for and needs nothing more of the quota.
+        """
+        self.claim_after = self.clock.steady() + LOOK_AGAIN_SECONDS
+        if shortage.is_lasting and was_idle:
+            self.resets_at = shortage.quota.resets_at
+            self.end(Ending.BUDGET if shortage.is_of_money else Ending.QUOTA, shortage.message)
 
     async def look_for_the_end(self) -> None:
         """Nothing can be claimed: either calls are under way, or retries wait for their time, or all is done."""
@@ -350,8 +373,15 @@ class Driver:
         try:
             answer = await self.kind.call(self.order, prepared, call.intent_id)
         except ProviderError as error:
+            tell(permit, error)
             ruling = rule_error(
-                prepared, call.intent_id, error, self.settings.retries, self.milliseconds(began), self.dice
+                prepared,
+                call.intent_id,
+                error,
+                self.settings.retries,
+                self.milliseconds(began),
+                self.dice,
+                is_failing=self.gate.is_failing(prepared.provider),
             )
         # A call that has left must be booked whatever goes wrong around it, even what nobody has thought of.
         except Exception:
@@ -359,6 +389,7 @@ class Driver:
             ruling = rule_surprise(prepared, call.intent_id, self.milliseconds(began))
         else:
             self.flight.landed(self.clock.steady() - began)
+            permit.worked()
             permit.settle(answer.used)
             ruling = rule_answer(answer, call.intent_id, self.milliseconds(began))
         finally:
@@ -381,6 +412,19 @@ class Driver:
         if pause:
             self.end(Ending.PROVIDER, pause)
         return charged(call, ruling)
+
+
+def tell(permit: Permit, error: ProviderError) -> None:
+    """Say what this end of a call means for everybody who uses the same key."""
+    match health_of(error):
+        case Health.WORKS:
+            permit.worked()
+        case Health.FAILS:
+            permit.failed(error.message)
+        case Health.KEY_REFUSED:
+            permit.key_refused(error.message)
+        case Health.UNTOLD:
+            return
 
 
 def charged(call: PlannedCall, ruling: Ruling) -> Decimal:

@@ -15,9 +15,10 @@ PACE_SECONDS = 60.0
 
 @dataclass
 class Flight:
-    """Enough calls at once to use the whole rate: rate × latency, from LEAST up to the setting.
+    """Enough calls at once to use what there is of the rate: rate × latency, from LEAST up to the setting.
 
-    Until the latency is known, SHARED calls are divided between the runs that are driven now.
+    The runs that are driven now share the rate; what one does not use the others may (docs/decisions/breaker.md,
+    Calls under way at once). Until the latency is known, SHARED calls are divided between them.
     """
 
     most: int
@@ -31,14 +32,19 @@ class Flight:
         else:
             self.latency_seconds += WEIGHT_OF_NEWEST * (seconds - self.latency_seconds)
 
-    def limit(self, calls_per_second: float | None) -> int:
-        """How many may be under way; without any rate limit as many as the setting says."""
+    def limit(self, calls_per_second: float | None, *, waits_for_turns: bool) -> int:
+        """How many may be under way; without any rate limit as many as the setting says.
+
+        A run whose calls wait for turns has its share of the rate; one whose calls do not can use what others leave.
+        """
+        sharers = max(1, self.live_runs)
         if self.latency_seconds is None:
-            wanted = SHARED // max(1, self.live_runs)
+            wanted = SHARED // sharers
         elif calls_per_second is None:
             wanted = self.most
         else:
-            wanted = math.ceil(calls_per_second * self.latency_seconds * SLACK) + SPARE
+            usable = calls_per_second / sharers if waits_for_turns else calls_per_second
+            wanted = math.ceil(usable * self.latency_seconds * SLACK) + SPARE
         return min(self.most, max(LEAST, wanted))
 
 

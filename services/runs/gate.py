@@ -20,6 +20,18 @@ class Permit(Protocol):
 
     def settle(self, actual: Mapping[str, int]) -> None: ...
 
+    def worked(self) -> None:
+        """The provider has answered."""
+        ...
+
+    def failed(self, reason: str) -> None:
+        """The provider failed: enough of that, and nobody gets a permit for a while."""
+        ...
+
+    def key_refused(self, reason: str) -> None:
+        """The key is no good just now, for nobody."""
+        ...
+
     def give_back(self) -> None: ...
 
     def done(self) -> None: ...
@@ -34,6 +46,10 @@ class Gate(Protocol):
 
     def slow_down(self, provider: str, seconds: float | None, reason: str, refused: Permit) -> None:
         """Everybody who uses this key waits: so long, or (None) for a growing pause."""
+        ...
+
+    def is_failing(self, provider: str) -> bool:
+        """Whether the provider fails for everybody, as far as this process has heard."""
         ...
 
     def calls_per_second(self, provider: str, costs: Mapping[str, int]) -> float | None:

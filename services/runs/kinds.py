@@ -35,6 +35,8 @@ class Prepared:
     """An item ready to be called for: `request` is the kind's own; `costs` go to the limiter by name.
 
     `reserved_usd` is the most the call can cost: it counts against the run's cap until the call settles.
+    `units` is the most it counts in its provider's quotas, by meter (docs/quotas.md, What counts): nothing for a
+    further call about somebody who is counted already.
     With `otherwise` set, a call that fails for good settles the item with that result instead of failing
     it (a call that only adds to what is already known); its own charge or failure is in the ledger still.
     """
@@ -47,6 +49,7 @@ class Prepared:
     request_hash: bytes
     reserved_usd: Decimal
     otherwise: Any = None
+    units: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

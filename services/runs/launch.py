@@ -16,6 +16,7 @@ import structlog
 
 from services.db import runs
 from services.db.pool import Database
+from services.db.runs import StartBounds
 from services.errors import Busy
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,13 +32,13 @@ class Launcher:
     database: Database
     log_path: Path
     most_processes: int
-    most_per_user: int
+    bounds: StartBounds
     command: Sequence[str] = (sys.executable, "-m", "services.drive")
 
     def start_drive(self, drive_id: UUID) -> bool:
-        """Start a process for this drive if there is room; without room the run stays queued for the sweeper."""
+        """Start a process for this drive if it is its turn; else the run stays queued for the sweeper."""
         with self.database.as_engine() as tx:
-            is_admitted = runs.admit_drive(tx, drive_id, self.most_processes, self.most_per_user)
+            is_admitted = runs.admit_drive(tx, drive_id, self.most_processes, self.bounds)
         if is_admitted:
             self.start_process(drive_id)
         return is_admitted

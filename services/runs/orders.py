@@ -1,15 +1,16 @@
 """Runs as people give and watch them: open, look, stop, pause, resume, retry."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, NoReturn
 from uuid import UUID
 
+from services.clock import Clock, SystemClock
 from services.db import runs as db
 from services.db.pool import Database, Tx
-from services.db.runs import DriveRow, LockedRun, NewRun
+from services.db.runs import SHIPPED_BOUNDS, DriveRow, LockedRun, NewRun, StartBounds
 from services.domain.actors import Actor
 from services.domain.money import show_exact_usd
 from services.domain.runs import (
@@ -24,6 +25,7 @@ from services.domain.runs import (
     StartedRun,
 )
 from services.errors import BadInput, Conflict, NotAllowed, NotFound, OutOfBudget
+from services.runs.allowance import refuse_over_quota
 
 PAGE_SIZE = 50
 MOST_EVENTS = 500
@@ -70,12 +72,14 @@ class Runs:
     """All runs of an organization; who drives them is none of its business."""
 
     database: Database
+    bounds: StartBounds = SHIPPED_BOUNDS
+    clock: Clock = field(default_factory=SystemClock)
 
     def open(self, tx: Tx, actor: Actor, request: RunRequest) -> StartedRun:
         """Write a run, its items and its first drive in the caller's transaction.
 
         The same start token of the same person gives the run it gave before. Raises BadInput without
-        people and OutOfBudget when the estimate passes the cap.
+        people, and OutOfBudget when it passes the cap, a quota or the month's budget.
         """
         refuse_over_cap(request.estimate_usd, request.cap_usd)
         run_id = db.insert_run(tx, new_run(actor, request, retry_of=None))
@@ -86,17 +90,21 @@ class Runs:
                 items = db.insert_items_of_list(tx, run_id, list_id)
             case TheseCandidates(candidate_ids):
                 items = db.insert_items_of_candidates(tx, run_id, candidate_ids)
+        self.refuse_over_quota(tx, actor, request.kind, items, request.estimate_usd)
         return begin(tx, run_id, items, request.started_by)
+
+    def refuse_over_quota(self, tx: Tx, actor: Actor, kind: RunKind, items: int, estimate_usd: Decimal | None) -> None:
+        refuse_over_quota(tx, self.clock.now(), actor.user_id, kind, items, estimate_usd)
 
     def started_before(self, tx: Tx, actor: Actor, start_token: UUID | None) -> StartedRun | None:
         """The run that this person's form started already, if it did."""
         found = db.run_started_with(tx, start_token, actor.user_id) if start_token else None
-        return StartedRun(found[0], found[1], find(tx, found[0]).items, is_new=False) if found else None
+        return StartedRun(found[0], found[1], self.find(tx, found[0]).items, is_new=False) if found else None
 
     def progress(self, actor: Actor, run_id: UUID) -> RunProgress:
         """How far a run of the actor's organization is. Raises NotFound."""
         with self.database.act_as(actor) as tx:
-            return find(tx, run_id)
+            return self.find(tx, run_id)
 
     def recent(self, actor: Actor, *, team: bool = False, before: datetime | None = None) -> list[RunProgress]:
         """The newest runs: one's own, or with `team` and the right to it everybody's."""
@@ -109,25 +117,25 @@ class Runs:
     ) -> list[RunItem]:
         """A page of a run's items behind the position `after`. Raises NotFound."""
         with self.database.act_as(actor) as tx:
-            find(tx, run_id)
+            self.find(tx, run_id)
             return db.page_of_items(tx, run_id, states, after, PAGE_SIZE)
 
     def states(self, actor: Actor, run_id: UUID) -> dict[ItemState, int]:
         """How many of a run's items are in each state, all states named. Raises NotFound."""
         with self.database.act_as(actor) as tx:
-            find(tx, run_id)
+            self.find(tx, run_id)
             return dict.fromkeys(ItemState, 0) | db.states_of_items(tx, run_id)
 
     def events(self, actor: Actor, run_id: UUID) -> list[RunEvent]:
         """The history of a run. Raises NotFound."""
         with self.database.act_as(actor) as tx:
-            find(tx, run_id)
+            self.find(tx, run_id)
             return db.events_of(tx, run_id, MOST_EVENTS)
 
     def receipt(self, actor: Actor, run_id: UUID) -> list[ReceiptLine]:
         """What a run was charged so far. Raises NotFound."""
         with self.database.act_as(actor) as tx:
-            find(tx, run_id)
+            self.find(tx, run_id)
             return db.receipt_of(tx, run_id)
 
     def stop(self, actor: Actor, run_id: UUID) -> RunProgress:
@@ -141,7 +149,7 @@ class Runs:
                 may_be_calling = run.state == RunState.RUNNING or (run.state == RunState.PAUSED and run.is_driven)
                 state = RunState.STOPPING if may_be_calling else RunState.STOPPED
                 db.ask_to_stop(tx, run_id, actor.user_id, state)
-            return find(tx, run_id)
+            return self.find(tx, run_id)
 
     def pause(self, actor: Actor, run_id: UUID) -> RunProgress:
         """Let a run rest until it is resumed. Raises NotFound, NotAllowed and Conflict."""
@@ -150,7 +158,7 @@ class Runs:
             if run.state not in (RunState.QUEUED, RunState.RUNNING, RunState.PAUSED):
                 raise Conflict("This run has ended or is about to.")
             db.pause_run(tx, run_id, "user", "")
-            return find(tx, run_id)
+            return self.find(tx, run_id)
 
     def resume(self, actor: Actor, run_id: UUID, cap_usd: Decimal | None = None) -> StartedRun:
         """Put a paused run back into the queue, with a higher cap if one is given.
@@ -162,21 +170,22 @@ class Runs:
             run = own(tx, actor, run_id)
             if run.state != RunState.PAUSED:
                 raise Conflict("This run is not paused any more.")
-            if run.pause_reason == "budget":
-                refuse_spent_cap(find(tx, run_id), run.cap_usd if cap_usd is None else cap_usd)
+            # A budget that resets is the organization's of the month: the run's own cap has nothing to do with it.
+            if run.pause_reason == "budget" and run.resets_at is None:
+                refuse_spent_cap(self.find(tx, run_id), run.cap_usd if cap_usd is None else cap_usd)
             db.resume_run(tx, run_id, run.cap_usd if cap_usd is None else cap_usd)
-            return StartedRun(run_id, db.insert_drive(tx, run_id, "page"), find(tx, run_id).items, is_new=False)
+            return StartedRun(run_id, db.insert_drive(tx, run_id, "page"), self.find(tx, run_id).items, is_new=False)
 
     def retry_failed(self, actor: Actor, run_id: UUID, start_token: UUID | None = None) -> StartedRun:
         """A new run for what failed or stayed unknown in an ended one; the old one's receipt stays as it is.
 
-        Raises NotFound, NotAllowed, Conflict while the run goes on, and BadInput when nothing failed.
+        Raises NotFound, NotAllowed, Conflict while the run goes on, BadInput when nothing failed, and OutOfBudget.
         """
         with self.database.act_as(actor) as tx:
             run = own(tx, actor, run_id)
             if not RunState(run.state).is_final:
                 raise Conflict("This run is still going on. Retry what failed when it has ended.")
-            before = find(tx, run_id)
+            before = self.find(tx, run_id)
             estimate_usd, estimate_calls = before.retry_estimate
             refuse_over_cap(estimate_usd, run.cap_usd)
             again = NewRun(
@@ -196,6 +205,7 @@ class Runs:
             if new_id is None:
                 return self.started_before(tx, actor, start_token) or form_of_another()
             items = db.insert_items_to_retry(tx, new_id, run_id, RETRIED_STATES)
+            self.refuse_over_quota(tx, actor, RunKind(run.kind), items, estimate_usd)
             return begin(tx, new_id, items, "page")
 
     def drive(self, actor: Actor, drive_id: UUID) -> DriveRow:
@@ -205,6 +215,13 @@ class Runs:
         if drive is None:
             raise NotFound(GONE)
         return drive
+
+    def find(self, tx: Tx, run_id: UUID) -> RunProgress:
+        """A run as it stands. Raises NotFound."""
+        progress = db.find_progress(tx, run_id, self.bounds)
+        if progress is None:
+            raise NotFound(GONE)
+        return progress
 
 
 def refuse_over_cap(estimate_usd: Decimal | None, cap_usd: Decimal | None) -> None:
@@ -253,13 +270,6 @@ def begin(tx: Tx, run_id: UUID, items: int, started_by: str) -> StartedRun:
 
 def form_of_another() -> NoReturn:
     raise Conflict("This form was used before. Reload the page and start again.")
-
-
-def find(tx: Tx, run_id: UUID) -> RunProgress:
-    progress = db.find_progress(tx, run_id)
-    if progress is None:
-        raise NotFound(GONE)
-    return progress
 
 
 def own(tx: Tx, actor: Actor, run_id: UUID) -> LockedRun:

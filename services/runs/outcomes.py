@@ -6,6 +6,7 @@ docs/run-life.md, How a call can end, is this table in words.
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from enum import StrEnum
 from random import Random
 from uuid import UUID
 
@@ -47,6 +48,15 @@ class RetryPolicy:
     resends: Mapping[str, int]
 
 
+class Health(StrEnum):
+    """What the end of a call says of its provider (docs/decisions/breaker.md, What counts as a failure)."""
+
+    WORKS = "works"
+    FAILS = "fails"
+    KEY_REFUSED = "key refused"
+    UNTOLD = "untold"
+
+
 @dataclass(frozen=True)
 class SlowDown:
     """Everybody with this key waits; None means a growing pause."""
@@ -81,16 +91,38 @@ def rule_answer(answer: Answered, intent_id: UUID, duration_ms: int) -> Ruling:
     return Ruling(replace(call, item_state=ItemState.DONE), answer)
 
 
+def health_of(error: ProviderError) -> Health:
+    match error:
+        case NotAuthorised() | NoCredit():
+            return Health.KEY_REFUSED
+        case TooManyRequests():
+            return Health.UNTOLD
+        case Refused():
+            return Health.WORKS
+        case _:
+            return Health.FAILS
+
+
 def rule_error(
-    prepared: Prepared, intent_id: UUID, error: ProviderError, policy: RetryPolicy, duration_ms: int, dice: Random
+    prepared: Prepared,
+    intent_id: UUID,
+    error: ProviderError,
+    policy: RetryPolicy,
+    duration_ms: int,
+    dice: Random,
+    *,
+    is_failing: bool = False,
 ) -> Ruling:
-    """A call that ended in one of the ways of services/providers/errors.py."""
+    """A call that ended in one of the ways of services/providers/errors.py.
+
+    `is_failing`: the provider fails for everybody, so that this says nothing about the item.
+    """
     charge = Charge("failed", error_code=error.code, provider_request_id=error.request_id, detail=error.detail)
     match error:
         case TooManyRequests():
             return too_many(prepared, intent_id, charge, error, duration_ms)
         case TryAgain():
-            return try_again(prepared, intent_id, charge, error, policy, duration_ms, dice)
+            return try_again(prepared, intent_id, charge, error, policy, duration_ms, dice, is_failing=is_failing)
         case NotAuthorised() | NoCredit():
             return Ruling(booked(prepared, intent_id, charge, duration_ms), park=with_remedy(error))
         case Refused():
@@ -181,21 +213,23 @@ def try_again(
     policy: RetryPolicy,
     duration_ms: int,
     dice: Random,
+    *,
+    is_failing: bool,
 ) -> Ruling:
     """Certainly not charged: a bounded number of tries, each after a longer, jittered wait.
 
-    That nothing can be reached says nothing about the item: then the run pauses instead of failing it.
+    That the provider fails for everybody, or cannot be reached, says nothing about the item: it is no try, and what
+    bounds these calls is the breaker (docs/decisions/breaker.md, No attempt is lost to an outage).
     """
     call = booked(prepared, intent_id, charge, duration_ms)
-    attempts = prepared.item.attempts + 1
-    is_unreachable = isinstance(error, Unreachable)
-    slow_down = SlowDown(error.retry_after, error.message) if is_unreachable or error.retry_after else None
-    if attempts < policy.most_attempts:
-        wait = min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2 ** (attempts - 1)) * dice.uniform(0.5, 1.5)
+    is_excused = is_failing or isinstance(error, Unreachable)
+    attempts = prepared.item.attempts + (0 if is_excused else 1)
+    slow_down = SlowDown(error.retry_after, error.message) if error.retry_after else None
+    if is_excused or attempts < policy.most_attempts:
+        doubled = FIRST_WAIT_SECONDS * 2.0 ** max(0, attempts - 1)
+        wait = min(LONGEST_WAIT_SECONDS, doubled) * dice.uniform(0.5, 1.5)
         again = replace(call, attempts=attempts, wait_seconds=wait, reason_code=error.code, reason=error.message)
         return Ruling(again, slow_down=slow_down)
-    if is_unreachable:
-        return Ruling(replace(call, attempts=0), slow_down=slow_down, park=with_remedy(error))
     failure = replace(
         call, attempts=attempts, item_state=ItemState.FAILED, reason_code=error.code, reason=error.message
     )
@@ -223,7 +257,7 @@ def unknown(prepared: Prepared, intent_id: UUID, error: ProviderError, policy: R
     return or_otherwise(prepared, charge, ruling)
 
 
-def with_remedy(error: ProviderError) -> str:
+def with_remedy(error: NotAuthorised | NoCredit | TooManyRequests) -> str:
     """Why a run pauses, who can mend that, and how; kept with the run, where its owner reads it."""
     setting = error.provider.upper()
     match error:
@@ -242,11 +276,6 @@ def with_remedy(error: ProviderError) -> str:
                 f"It asks for a pause of {minutes} minutes. Resume the run after it. If this happens often, the"
                 f" operator of this installation can lower {setting}_REQUESTS_PER_MINUTE or have the account's limits"
                 " raised."
-            )
-        case _:
-            remedy = (
-                "Resume the run in a few minutes. If it pauses again, the operator of this installation can see whether"
-                f" this machine reaches the provider, and what {setting}_BASE_URL says."
             )
     return f"{error.message} {remedy}"
 

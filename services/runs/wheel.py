@@ -6,7 +6,7 @@ from uuid import UUID
 from services.clock import Clock
 from services.db import runs
 from services.db.pool import Database, Tx
-from services.db.runs import TakenRun
+from services.db.runs import Beat, TakenRun
 from services.domain.runs import RunState
 
 LEASE_SECONDS = 8.0
@@ -40,15 +40,15 @@ class Wheel:
             raise WheelLost
         return state
 
-    def beat(self, per_minute: float) -> RunState:
-        """Lengthen the lease and read the run's state. Raises WheelLost, and Busy without a database."""
+    def beat(self, per_minute: float) -> Beat:
+        """Lengthen the lease, and hear how the run stands. Raises WheelLost, and Busy without a database."""
         asked_at = self.clock.steady()
         with self.database.act_for(self.run.org_id, self.run.user_id) as tx:
-            state = runs.beat(tx, self.run.run_id, self.run.fence, LEASE_SECONDS, per_minute)
-        if state is None:
+            beat = runs.beat(tx, self.run.run_id, self.run.fence, LEASE_SECONDS, per_minute)
+        if beat is None:
             raise WheelLost
         self.beaten_at = asked_at
-        return state
+        return beat
 
 
 def take_wheel(database: Database, clock: Clock, drive_id: UUID, process: str) -> Wheel | None:

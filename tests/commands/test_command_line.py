@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -23,10 +24,12 @@ from click.testing import CliRunner
 
 from commands import COMMANDS
 from services.db.embedded import EmbeddedPostgres, free_port
+from services.domain.quotas import Meter, What
+from services.errors import Conflict
 from services.installation import Installation
 from services.settings import Settings
 from services.simulators import serve
-from services.wiring import services_of
+from services.wiring import Services, build, services_of
 from tests.fixtures.app import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -142,6 +145,16 @@ def line(down: CommandLine) -> Iterator[CommandLine]:
             added = down.asked(*words, stdin=f"{PASSWORD}\n")
             assert added["email"] == email and added["role"] == "admin"
         yield down
+
+
+@contextmanager
+def services_behind(line: CommandLine) -> Iterator[Services]:
+    """The services of this home, for what no command does."""
+    services = build(line.settings)
+    try:
+        yield services
+    finally:
+        services.database.close()
 
 
 @pytest.fixture(scope="module")
@@ -310,3 +323,77 @@ def drives_of(line: CommandLine) -> list[int]:
 
 def test_old_uploads_are_cleared(line: CommandLine) -> None:
     assert line.asked("gc") == {"uploads": 0}
+
+
+def test_quotas_stand_beside_the_usage_of_their_organization_and_of_no_other(
+    line: CommandLine, screened: dict[str, Any]
+) -> None:
+    quotas = line.asked("usage", "--org", "Acme")["quotas"]
+    [mine] = [quota for quota in quotas if (quota["user"], quota["provider"]) == (RITA, "openai")]
+    assert (mine["meter"], mine["cap"], mine["reserved"]) == ("candidates", 5000, 0)
+    assert screened["done"] <= mine["used"] == 5000 - mine["left"] <= 20 + 20 + 3
+    assert [quota["cap"] for quota in quotas if quota["user"] is None] == [5000], "SalesQL calls, of the organization"
+    theirs = line.asked("usage", "--org", "Zenith")["quotas"]
+    assert {quota["user"] for quota in theirs} == {SOL, None} and not any(quota["used"] for quota in theirs)
+    told = line.ask("usage", "--org", "Acme").output.partition("quota of")[2]
+    assert f"{mine['used']:,}" in told and "the organization" in told and RITA in told
+
+
+def test_screening_says_what_is_left_of_a_quota_and_is_refused_beyond_it(
+    line: CommandLine, screened: dict[str, Any], position: dict[str, Any]
+) -> None:
+    words = ("screen", "--user", RITA, "--list", "Spring", "--position", position["position_id"], "--everybody")
+    started = line.ask(*words, "--most", 3, "--json")
+    assert started.code == 0 and "of 5,000 candidates left today.\n" in started.errors
+    assert line.asked("runs", "cancel", started.object["run_id"])["status"] == "stopped"
+    candidates = What("openai", Meter.CANDIDATES)
+    with services_behind(line) as services:
+        rita = services.accounts.actor_called(RITA)
+        [quota] = [one for one in services.quotas.mine(rita).quotas if (one.whose, one.what) == (rita.name, candidates)]
+        services.quotas.set_cap(rita, rita.user_id, candidates, quota.used + 2)
+        try:
+            refused = line.ask(*words, "--most", 3, "--json")
+            fitting = line.asked(*words, "--most", 2)
+        finally:
+            services.quotas.set_cap(rita, rita.user_id, candidates, Decimal(5000))
+    assert refused.code == 1 and "2 left today: choose at most 2 people." in refused.object["error"]
+    assert "2 of" in refused.errors and "A manager or an admin of the organization can raise it." in refused.errors
+    assert line.asked("runs", "cancel", fitting["run_id"])["items"] == 2
+
+
+def test_leases_are_listed_with_their_holders_and_ended_by_their_id(line: CommandLine) -> None:
+    assert line.asked("leases", "list") == {"leases": []}
+    assert line.ask("leases", "list").output == "Nothing is held.\n"
+    with services_behind(line) as services:
+        rita, sol = (services.accounts.actor_called(email) for email in (RITA, SOL))
+        lease = services.leases.take(rita, "phantombuster agent 7")
+        services.leases.take(sol, "phantombuster agent 8")
+        held, other = line.asked("leases", "list")["leases"]
+        assert (held["thing"], held["fence"], held["user_name"], held["org_name"]) == (
+            *("phantombuster agent 7", lease.fence, rita.name, "Acme"),
+        )
+        assert other["org_name"] == "Zenith" and 0 < held["seconds_left"] <= 30
+        told = line.ask("leases", "list").output.splitlines()
+        assert told[0].startswith(f"{held['lease_id']}  phantombuster agent 7: {rita.name} (Acme) since 20")
+        with pytest.raises(Conflict, match=f"in use by {rita.name}|in use by another"):
+            services.leases.take(sol, "phantombuster agent 7")
+        assert line.asked("leases", "release", held["lease_id"]) == {
+            "lease_id": held["lease_id"],
+            "thing": "phantombuster agent 7",
+        }
+        with pytest.raises(Conflict, match="not yours any more"):
+            services.leases.renew(rita, lease)
+        assert services.leases.take(sol, "phantombuster agent 7").fence > lease.fence
+
+
+@pytest.mark.parametrize("lease", ["", "agent 7", "²", "1.0", "9" * 19])
+def test_what_is_no_id_of_a_lease_is_refused_in_a_sentence(line: CommandLine, lease: str) -> None:
+    refused = line.ask("leases", "release", lease, "--json")
+    assert refused.code == 1 and f"“{lease}” is not the id of a lease." == refused.object["error"]
+
+
+def test_a_lease_that_does_not_live_cannot_be_ended(line: CommandLine) -> None:
+    refused = line.ask("leases", "release", 999_999_999, "--json")
+    assert refused.code == 1 and "No such lease is held now." in refused.object["error"]
+    unsigned = line.ask("leases", "release", "--json", "--", "-1")
+    assert unsigned.code != 0 and "Traceback" not in unsigned.errors

@@ -164,7 +164,10 @@ class Shopping:
             return NotWorked(item, "skipped", "nobody", "There is nobody here.")
         stage = "second" if item.carried else "first"
         first = item.carried["answer"] if item.carried else None
-        return Prepared(item, stage, PROVIDER, stage, {"requests": 1}, bytes(32), PRICE * 2, otherwise=first)
+        units = {} if item.carried or item.unknowns else {"candidates": 1}
+        return Prepared(
+            item, stage, PROVIDER, stage, {"requests": 1}, bytes(32), PRICE * 2, otherwise=first, units=units
+        )
 
     async def call(self, order: RunOrder, prepared: Prepared, call_id: UUID) -> Answered:
         if self.client is None:
@@ -222,6 +225,15 @@ class OpenPermit:
     def settle(self, actual: Mapping[str, int]) -> None:
         """Nothing is counted."""
 
+    def worked(self) -> None:
+        """Nobody counts."""
+
+    def failed(self, reason: str) -> None:
+        """Nobody counts."""
+
+    def key_refused(self, reason: str) -> None:
+        """Nobody counts."""
+
     def give_back(self) -> None:
         self.is_open = False
 
@@ -231,7 +243,7 @@ class OpenPermit:
 
 @dataclass
 class OpenGate:
-    """A gate without limits that still honours pauses."""
+    """A gate without limits or breaker that still honours pauses."""
 
     shut_until: float = 0.0
     pauses: list[float | None] = field(default_factory=list)
@@ -244,6 +256,9 @@ class OpenGate:
     def slow_down(self, provider: str, seconds: float | None, reason: str, refused: OpenPermit) -> None:
         self.pauses.append(seconds)
         self.shut_until = max(self.shut_until, time.monotonic() + (0.05 if seconds is None else seconds))
+
+    def is_failing(self, provider: str) -> bool:
+        return False
 
     def calls_per_second(self, provider: str, costs: Mapping[str, int]) -> float | None:
         return None

@@ -2,7 +2,7 @@
 
 from ratelimit.account import exchange, open_account
 from ratelimit.desk import NEWS_KEPT_SECONDS, Desk, Waiter, unused
-from ratelimit.messages import Pause
+from ratelimit.messages import Lesson, Pause
 from ratelimit.policy import Lane, Limit, Policy
 
 POLICY = Policy("key", (Limit("requests", 10, 60),), burst_seconds=0.0)
@@ -99,3 +99,18 @@ def test_open_calls_are_told_again_within_their_lease():
     speak(desk, account, 101.0 + NEWS_KEPT_SECONDS)
     assert account.open_calls == 0
     assert desk.next_exchange_at() is None
+
+
+def test_what_was_taken_along_goes_back_when_the_provider_says_less_is_left():
+    policy = Policy("key", (Limit("requests", 1000, 60),), burst_seconds=10.0)
+    desk, account = desk_and_account(policy)
+    for at in (100.0, 100.01):
+        desk.enter(Waiter(ANN, ONE), at)
+        speak(desk, account, at)
+    assert sum(map(len, desk.shelf.values())) == 1
+    desk.learn(Lesson("requests", remaining=5), 100.02)
+    assert desk.shelf, "more than was taken along is left"
+    desk.learn(Lesson("requests", remaining=0), 100.02)
+    assert not desk.shelf
+    speak(desk, account, 100.03)
+    assert account.meters["requests"].taken == 2

@@ -326,6 +326,29 @@ def test_without_its_store_nothing_starts_and_it_recovers_by_itself(store):
     limiter.close()
 
 
+def test_a_store_that_is_away_is_asked_by_the_limiters_own_thread_only(store):
+    """A store may hang for a second before it fails: no caller's event loop is to spend that again and again."""
+    fragile = Unreachable(store)
+    limiter = Limiter(fragile, WIDE, history=no_past)
+    fragile.is_away = True
+    callers = []
+    exchange = fragile.exchange
+
+    def slow(policy, message):
+        callers.append(threading.current_thread())
+        time.sleep(0.02)
+        return exchange(policy, message)
+
+    fragile.exchange = slow
+    until = time.monotonic() + 1.0
+    while time.monotonic() < until:
+        with pytest.raises(GaveUp):
+            limiter.acquire_blocking(ANN, ONE, give_up_at=time.monotonic() + 0.001)
+    assert len(callers) > 5
+    assert [caller is threading.main_thread() for caller in callers] == [True] + [False] * (len(callers) - 1)
+    limiter.close()
+
+
 def test_an_event_loop_too_busy_to_use_a_permit_does_not_get_a_stale_one(limiter_of):
     limiter = limiter_of(QUICK)
 

@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections.abc import Iterator
 
 import psycopg
 import pytest
@@ -11,6 +12,7 @@ from dash import Dash
 from services.wiring import current
 from tests.fixtures.app import RunningApp, client_of
 from tests.fixtures.postgres import Team
+from tests.fixtures.redis import RedisServer
 
 LOCAL = {"REMOTE_ADDR": "127.0.0.1"}
 
@@ -36,6 +38,25 @@ def test_a_limiter_whose_store_cannot_be_opened_is_not_ready(local_app: Dash) ->
     answer = client.get("/readyz")
     assert (answer.status_code, answer.json["missing"]) == (503, ["limiter"])
     path.rmdir()
+    assert client.get("/readyz").status_code == 200
+
+
+@pytest.fixture
+def several_hosts(redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[RedisServer]:
+    """The installation counts its limits in Redis, which is there again when the test has ended."""
+    monkeypatch.setenv("REDIS_URL", redis_server.url)
+    yield redis_server
+    if not redis_server.answers():
+        redis_server.start()
+
+
+def test_a_limiter_whose_redis_is_away_is_not_ready(several_hosts: RedisServer, local_app: Dash) -> None:
+    client = client_of(local_app)
+    assert client.get("/readyz").status_code == 200
+    several_hosts.kill()
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json["missing"]) == (503, ["limiter"])
+    several_hosts.start()
     assert client.get("/readyz").status_code == 200
 
 

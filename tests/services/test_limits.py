@@ -1,6 +1,7 @@
-"""The gate of the run engine over the real local store: permits, pauses, what headers teach, and a store that fails."""
+"""The gate of the run engine over the real stores: permits, pauses, what headers teach, and a store that fails."""
 
 import asyncio
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,10 +12,12 @@ from uuid import uuid4
 import pytest
 
 from ratelimit import Limit, LocalStore, Policy, StoreBusy
+from ratelimit.stores.redis import ANSWER_SECONDS, RedisStore
 from services.db.pool import Database
 from services.limits import LimiterGate, StoreWatch
 from services.providers.openai import LimitNews
 from services.runs.gate import CallTooLarge, GateShut
+from tests.fixtures.redis import RedisServer
 
 PROVIDER = "openai"
 POLICY = Policy(
@@ -129,6 +132,61 @@ def make_unusable(path: Path) -> None:
     for beside in path.parent.glob(f"{path.name}*"):
         beside.unlink()
     path.mkdir()
+
+
+@pytest.fixture
+def on_redis(redis_server: RedisServer, database: Database) -> Iterator[LimiterGate]:
+    """A gate whose store is Redis; the server is there again when the test has ended."""
+    redis_server.wipe()
+    store = RedisStore(redis_server.url)
+    opened = LimiterGate(store, {PROVIDER: POLICY}, database)
+    yield opened
+    if not redis_server.answers():
+        redis_server.start()
+    opened.close()
+    store.close()
+
+
+def test_while_redis_is_gone_nothing_paid_starts_and_afterwards_it_does(
+    on_redis: LimiterGate, redis_server: RedisServer
+) -> None:
+    watch = StoreWatch(on_redis.store, POLICY)
+    asyncio.run(permit(on_redis)).done()
+    assert watch.answers()
+    redis_server.kill()
+    with pytest.raises(GateShut, match=r"No call may start: The limiter's Redis cannot be asked: .*refused"):
+        asyncio.run(permit(on_redis))
+    assert not watch.answers()
+    redis_server.start()
+    asyncio.run(permit(on_redis)).done()
+    assert watch.answers()
+
+
+def test_a_redis_that_hangs_holds_the_other_work_of_a_process_up_no_longer_than_one_answer_may_take(
+    on_redis: LimiterGate, redis_server: RedisServer
+) -> None:
+    """A driver beats every two seconds on the same loop: it must not lose its run to a silent Redis."""
+
+    async def seconds_held_up() -> float:
+        asked, held_up, last = [], 0.0, time.monotonic()
+        until = last + 3 * ANSWER_SECONDS
+        while last < until:
+            asked.append(asyncio.create_task(permit(on_redis)))
+            await asyncio.sleep(0.01)
+            now = time.monotonic()
+            held_up += now - last if now - last > 0.2 else 0.0
+            last = now
+        outcomes = await asyncio.gather(*asked, return_exceptions=True)
+        assert all(isinstance(outcome, GateShut) for outcome in outcomes)
+        return held_up
+
+    asyncio.run(permit(on_redis)).done()
+    assert redis_server.process is not None
+    redis_server.process.send_signal(signal.SIGSTOP)
+    try:
+        assert asyncio.run(seconds_held_up()) < 1.5 * ANSWER_SECONDS
+    finally:
+        redis_server.process.send_signal(signal.SIGCONT)
 
 
 def test_the_watch_tells_a_store_that_answers_from_one_that_cannot(store: LocalStore, path: Path) -> None:

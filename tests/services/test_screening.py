@@ -253,17 +253,17 @@ def test_a_cap_below_the_price_is_said_with_the_price_in_the_words_of_the_refusa
     quote = office.screening.quote(office.team.recruiter, order)
     with pytest.raises(OutOfBudget) as refusal:
         office.screening.start(office.team.recruiter, order)
-    assert quote.over_cap == refusal.value.message and quote.estimate.cost > 0
+    assert quote.refusal == refusal.value.message and quote.estimate.cost > 0
 
 
 def test_the_caps_own_price_is_no_reason_to_refuse(office: Office) -> None:
     price = office.screening.quote(office.team.recruiter, office.order()).estimate.cost
-    assert office.screening.quote(office.team.recruiter, office.order(cap_usd=price)).over_cap == ""
+    assert office.screening.quote(office.team.recruiter, office.order(cap_usd=price)).refusal == ""
 
 
 def test_the_organizations_cap_holds_at_the_price_too(office: Office, superuser: psycopg.Connection) -> None:
     superuser.execute('UPDATE organizations SET settings = \'{"run_cap_usd": "0.0000001"}\'')
-    assert "passes the cap" in office.screening.quote(office.team.recruiter, office.order()).over_cap
+    assert "passes the cap" in office.screening.quote(office.team.recruiter, office.order()).refusal
 
 
 def test_a_model_without_a_price_is_refused(office: Office, superuser: psycopg.Connection) -> None:

@@ -22,7 +22,9 @@ from services.positions import Positions
 from services.providers.openai import OpenAIChat
 from services.runs.kinds import Answered, ClaimedItem, NotWorked, Prepared
 from services.screening_work import Judged, ScreeningWork, carried_verdict, carry
+from services.settings import Settings
 from services.simulators import Simulators
+from services.wiring import policies_of
 from tests.fixtures.postgres import Team, Urls
 from tests.services.advice import reads_as_advice
 
@@ -127,6 +129,12 @@ class Bench:
 @pytest.fixture
 def bench(database: Database, team: Team, simulators: Simulators) -> Bench:
     return Bench(database, team, simulators.openai_url)
+
+
+def test_what_a_call_reserves_is_what_the_policy_limits(bench: Bench) -> None:
+    prepared = bench.prepare(bench.item(ENGINEER))[0]
+    assert isinstance(prepared, Prepared)
+    assert set(prepared.costs) == {limit.name for limit in policies_of(Settings())["openai"].limits}
 
 
 def test_a_person_is_judged_by_evidence_and_stored_with_everything_that_defends_it(

@@ -9,10 +9,14 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from services.clock import HeldClock, SystemClock
 from services.db import runs as db
 from services.db.pool import Database
+from services.db.runs import StartBounds
+from services.domain.actors import Actor
 from services.domain.runs import RunKind, RunState
 from services.errors import Busy
 from services.runs.launch import Launcher
@@ -24,6 +28,7 @@ from tests.faults.rig import at_once, expire_lease, make_candidates, open_run, u
 from tests.fixtures.postgres import Team, Urls
 
 Superuser = psycopg.Connection[Any]
+BOUNDS = StartBounds(per_user=2, per_organization=4)
 
 
 @pytest.fixture
@@ -33,7 +38,7 @@ def launcher(database: Database, tmp_path: Path) -> Launcher:
         database,
         tmp_path / "log" / "drives.log",
         most_processes=4,
-        most_per_user=2,
+        bounds=BOUNDS,
         command=(sys.executable, "-c", "import sys; print(sys.argv[1])"),
     )
 
@@ -174,7 +179,7 @@ def test_after_an_outage_a_driver_that_lived_through_it_beats_before_anybody_tak
     assert sweeper.sweep() == []
     clock.advance(DRIVERS_FIRST_SECONDS - 0.1)
     assert sweeper.sweep() == [], "patient, though the lease has run out"
-    assert wheel.beat(1.0) is RunState.RUNNING
+    assert wheel.beat(1.0).state is RunState.RUNNING
     clock.advance(0.2)
     assert sweeper.sweep() == [], "the driver lives"
     expire_lease(superuser, run.run_id)
@@ -188,7 +193,7 @@ def lead(sweeper: Sweeper) -> int | None:
 
 def next_drives(sweeper: Sweeper) -> list[UUID]:
     with sweeper.database.as_engine() as tx:
-        return db.next_drives(tx, 4, 2, MOST_STARTS)
+        return db.next_drives(tx, 4, BOUNDS, MOST_STARTS)
 
 
 def test_a_run_whose_processes_never_get_anywhere_is_given_up_and_booked(
@@ -214,7 +219,7 @@ def test_a_run_whose_processes_never_get_anywhere_is_given_up_and_booked(
 
 
 def test_the_engine_alone_may_open_these_doors(database: Database, team: Team) -> None:
-    for door in ("next_drives(1, 1, 1)", "take_sweep('x', '1 s')", "recent_sends('openai', 60)"):
+    for door in ("next_drives(1, 1, 1, 1)", "take_sweep('x', '1 s')", "recent_sends('openai', 60)"):
         with pytest.raises(psycopg.errors.InsufficientPrivilege), database.act_as(team.admin) as tx:
             tx.execute(f"SELECT {door}")
 
@@ -229,3 +234,91 @@ def test_a_process_of_this_machine_that_is_gone_is_seen_before_its_lease_passes(
     assert take_wheel(launcher.database, HeldClock(), run.drive_id, f"{place}{machine()}:{number}") is not None
     started = sweeper_of(launcher).sweep()
     assert bool(started) is is_freed
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("order"), st.integers(0, 4)),
+        st.tuples(st.just("end"), st.integers(0, 3)),
+        st.tuples(st.just("sweep"), st.just(0)),
+    ),
+    min_size=5,
+    max_size=25,
+)
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=STEPS)
+def test_the_place_a_run_tells_is_the_order_in_which_runs_start(
+    launcher: Launcher, superuser: Superuser, team: Team, rivals: Team, steps: list[tuple[str, int]]
+) -> None:
+    database = launcher.database
+    superuser.execute("TRUNCATE runs, candidates CASCADE")
+    people = (team.recruiter, team.colleague, team.manager, rivals.recruiter, rivals.colleague)
+    candidates = {org: make_candidates(superuser, org, 1) for org in (team.org_id, rivals.org_id)}
+    told = Runs(database, BOUNDS)
+    waiting: dict[UUID, Actor] = {}
+    live: dict[UUID, Actor] = {}
+
+    def standing() -> dict[UUID, tuple[int | None, str]]:
+        seen = {run: told.progress(actor, run) for run, actor in waiting.items()}
+        return {run: (one.queue_place, one.waits_for) for run, one in seen.items()}
+
+    def sweep() -> None:
+        """Whoever was told a place within the room starts, in that order; all others come nearer by as many."""
+        before, room = standing(), 4 - len(live)
+        places = sorted(place for place, _ in before.values() if place is not None)
+        assert places == list(range(len(places)))
+        with database.as_engine() as tx:
+            started = [run_of(superuser, drive) for drive in db.next_drives(tx, 4, BOUNDS, MOST_STARTS)]
+        by_place = sorted((place, run) for run, (place, _) in before.items() if place is not None)
+        assert started == [run for _, run in by_place[:room]]
+        for run in started:
+            live[run] = waiting.pop(run)
+        after = standing()
+        assert {run: now for run, (now, _) in after.items()} == {
+            run: None if before[run][0] is None else (before[run][0] or 0) - len(started) for run in after
+        }
+        for actor in people:
+            assert sum(one.user_id == actor.user_id for one in live.values()) <= 2
+
+    def end(run: UUID) -> None:
+        del live[run]
+        superuser.execute("UPDATE drives SET ended_at = now(), taken_at = now() WHERE run_id = %s", [run])
+        superuser.execute("UPDATE runs SET state = 'stopped', finished_at = now() WHERE id = %s", [run])
+
+    for step, which in steps:
+        if step == "order":
+            actor = people[which]
+            waiting[start(database, actor, candidates[actor.org_id])] = actor
+        elif step == "sweep":
+            sweep()
+        elif live:
+            end(sorted(live)[which % len(live)])
+    # Nobody is left waiting for ever: as drives end, one after the other, everybody comes to place 0 and starts.
+    for _ in range(2 * len(waiting) + 2):
+        sweep()
+        if live:
+            end(min(live))
+    assert waiting == {}
+
+
+def test_a_click_does_not_pass_those_who_wait_longer(launcher: Launcher, superuser: Superuser, team: Team) -> None:
+    one_place = replace(launcher, most_processes=1)
+    people = make_candidates(superuser, team.org_id, 1)
+    first = start(launcher.database, team.recruiter, people)
+    second = start(launcher.database, team.colleague, people)
+    row = superuser.execute("SELECT id FROM drives WHERE run_id = %s", [second]).fetchone()
+    assert row is not None and not one_place.start_drive(row[0])
+    assert [run_of(superuser, drive) for drive in sweeper_of(one_place).sweep()] == [first]
+
+
+def test_one_organization_cannot_take_all_the_places(launcher: Launcher, superuser: Superuser, team: Team) -> None:
+    bounded = replace(launcher, bounds=StartBounds(per_user=2, per_organization=3))
+    people = make_candidates(superuser, team.org_id, 1)
+    for actor in (team.recruiter, team.recruiter, team.colleague, team.colleague):
+        start(launcher.database, actor, people)
+    assert len(sweeper_of(bounded).sweep()) == 3
+    told = Runs(launcher.database, bounded.bounds)
+    states = [told.progress(team.recruiter, run.run_id) for run in told.recent(team.manager, team=True)]
+    assert sorted(run.waits_for for run in states if run.state is RunState.QUEUED)[-1:] == ["organization"]

@@ -45,11 +45,13 @@ INSERT INTO drives (org_id, run_id, started_by) VALUES (current_org(), %(run_id)
 SELECT r.id AS run_id, r.user_id, u.name AS user_name, r.kind, r.state, r.pause_reason, r.message, r.title,
        r.version_id, r.list_id, l.name AS list_name, r.retry_of,
        r.items, r.done, r.failed, r.refused, r.skipped, r.unknown, r.per_minute::float8 AS per_minute, r.cost_usd, r.unknown_usd, r.cap_usd, r.estimate_usd, r.estimate_calls,
-       r.created_at, r.started_at, r.finished_at,
+       r.created_at, r.started_at, r.finished_at, r.resets_at,
        r.state = 'running' AND (r.lease_until IS NULL OR r.lease_until < clock_timestamp()) AS is_stalled,
        coalesce(r.state = 'running' AND r.lease_until < clock_timestamp(), false) AS is_interrupted,
-       CASE WHEN r.state = 'queued' THEN queue_place(r.id) END AS queue_place
+       q.place AS queue_place, coalesce(q.waits_for, '') AS waits_for
   FROM runs r JOIN users u ON u.id = r.user_id LEFT JOIN lists l ON l.id = r.list_id
+  LEFT JOIN LATERAL (SELECT p.* FROM queue_place(r.id, %(most_per_user)s, %(most_per_org)s) p
+                      WHERE r.state = 'queued') q ON true
  WHERE r.id = %(run_id)s
 
 -- name: recent_runs
@@ -57,10 +59,10 @@ SELECT r.id AS run_id, r.user_id, u.name AS user_name, r.kind, r.state, r.pause_
 SELECT r.id AS run_id, r.user_id, u.name AS user_name, r.kind, r.state, r.pause_reason, r.message, r.title,
        r.version_id, r.list_id, l.name AS list_name, r.retry_of,
        r.items, r.done, r.failed, r.refused, r.skipped, r.unknown, r.per_minute::float8 AS per_minute, r.cost_usd, r.unknown_usd, r.cap_usd, r.estimate_usd, r.estimate_calls,
-       r.created_at, r.started_at, r.finished_at,
+       r.created_at, r.started_at, r.finished_at, r.resets_at,
        r.state = 'running' AND (r.lease_until IS NULL OR r.lease_until < clock_timestamp()) AS is_stalled,
        coalesce(r.state = 'running' AND r.lease_until < clock_timestamp(), false) AS is_interrupted,
-       NULL::int AS queue_place
+       NULL::int AS queue_place, '' AS waits_for
   FROM runs r JOIN users u ON u.id = r.user_id LEFT JOIN lists l ON l.id = r.list_id
  WHERE (%(user_id)s::uuid IS NULL OR r.user_id = %(user_id)s)
    AND (%(before)s::timestamptz IS NULL OR r.created_at < %(before)s)
@@ -100,7 +102,7 @@ SELECT l.provider, l.operation, l.model, l.status, count(*) AS calls, sum(l.fulf
 -- name: lock_run
 -- A run's owner and state, held until the end of the transaction.
 SELECT user_id, state, pause_reason, lease_until IS NOT NULL AS is_driven, kind, title, version_id, list_id,
-       parameters, cap_usd
+       parameters, cap_usd, resets_at
   FROM runs WHERE id = %(run_id)s FOR NO KEY UPDATE
 
 -- name: ask_to_stop
@@ -112,13 +114,13 @@ UPDATE runs SET stop_requested_at = clock_timestamp(), stop_requested_by = %(use
 
 -- name: pause_run
 -- Let the driver come to rest; nothing that is under way is lost.
-UPDATE runs SET state = 'paused', pause_reason = %(reason)s, message = %(message)s
+UPDATE runs SET state = 'paused', pause_reason = %(reason)s, message = %(message)s, resets_at = %(resets_at)s
  WHERE id = %(run_id)s AND state IN ('queued', 'running')
 
 -- name: resume_run
 -- Back into the queue; while its last drive still holds the wheel, calls are under way, and it runs.
 UPDATE runs SET state = CASE WHEN lease_until IS NULL THEN 'queued' ELSE 'running' END,
-       pause_reason = '', message = '', starts = 0, cap_usd = %(cap_usd)s
+       pause_reason = '', message = '', resets_at = NULL, starts = 0, cap_usd = %(cap_usd)s
  WHERE id = %(run_id)s AND state = 'paused'
 
 -- name: drive_of
@@ -148,11 +150,12 @@ SELECT cost_usd + unknown_usd FROM runs WHERE id = %(run_id)s
 SELECT state FROM runs WHERE id = %(run_id)s AND fence = %(fence)s FOR NO KEY UPDATE
 
 -- name: beat
--- Lengthen the lease and write down the pace; a lease that was given up is not taken back.
+-- Lengthen the lease and write down the pace; a lease that was given up is not taken back. How many share the key.
 WITH beaten AS (
   UPDATE runs SET lease_until = clock_timestamp() + make_interval(secs => %(lease_seconds)s), per_minute = %(per_minute)s
-   WHERE id = %(run_id)s AND fence = %(fence)s AND lease_until IS NOT NULL RETURNING drive_id, state)
-UPDATE drives d SET beat_at = clock_timestamp() FROM beaten b WHERE d.id = b.drive_id RETURNING b.state
+   WHERE id = %(run_id)s AND fence = %(fence)s AND lease_until IS NOT NULL RETURNING drive_id, state, kind)
+UPDATE drives d SET beat_at = clock_timestamp() FROM beaten b WHERE d.id = b.drive_id
+RETURNING b.state, live_runs(b.kind) AS live_runs
 
 -- name: claim_items
 -- Take the next waiting items of a run; suspects apart from the others.
@@ -180,12 +183,17 @@ UPDATE run_items SET state = 'waiting'
 -- name: plan_calls
 -- Write the intents of prepared items; each is written once, however often this is said.
 INSERT INTO intents (id, org_id, user_id, run_id, item_id, drive_id, fence, provider, operation, request_hash,
-                     reserved_usd, costs)
+                     reserved_usd, costs, units, quota_day, quota_month)
 SELECT p.id, current_org(), %(user_id)s, %(run_id)s, p.item_id, %(drive_id)s, %(fence)s, p.provider, p.operation,
-       decode(p.request_hash, 'hex'), p.reserved_usd, p.costs
+       decode(p.request_hash, 'hex'), p.reserved_usd, p.costs, p.units, p.quota_day, p.quota_month
   FROM jsonb_to_recordset(%(plans)s) AS p (id uuid, item_id bigint, provider text, operation text, request_hash text,
-                                           reserved_usd numeric, costs jsonb)
+                                           reserved_usd numeric, costs jsonb, units jsonb, quota_day date,
+                                           quota_month date)
 ON CONFLICT (id) DO NOTHING
+
+-- name: return_items
+-- Put back claimed items for whose calls there was not enough of a quota.
+UPDATE run_items SET state = 'waiting' WHERE id = ANY (%(item_ids)s) AND fence = %(fence)s AND state = 'claimed'
 
 -- name: finish_unworked
 -- Give their final state to items that need no call.
@@ -258,7 +266,7 @@ UPDATE drives d SET ended_at = clock_timestamp(), outcome = %(outcome)s FROM rel
 
 -- name: admit_drive
 -- Whether a process may start for this drive now.
-SELECT admit_drive(%(drive_id)s, %(most)s, %(most_per_user)s)
+SELECT admit_drive(%(drive_id)s, %(most)s, %(most_per_user)s, %(most_per_org)s)
 
 -- name: note_dead_drive
 -- The process of a drive has died: its lease ends now, if it still holds one.
@@ -270,7 +278,7 @@ SELECT drive_id, process FROM live_processes()
 
 -- name: next_drives
 -- The drives for which a process is to start now.
-SELECT drive FROM next_drives(%(most)s, %(most_per_user)s, %(most_starts)s) AS drive
+SELECT drive FROM next_drives(%(most)s, %(most_per_user)s, %(most_per_org)s, %(most_starts)s) AS drive
 
 -- name: take_sweep
 -- The fence of the sweeper's lease, or null.

@@ -7,7 +7,8 @@ import time
 import pytest
 
 from ratelimit import Lane, Limit, Limiter, LocalStore, MemoryStore, PastStart, Policy, no_past
-from ratelimit.messages import Adjustment, LaneAsk, Message, Pause
+from ratelimit.breaker import FIRST_OPEN_SECONDS, LEAST_ALL_FAILED
+from ratelimit.messages import Adjustment, LaneAsk, Message, Outcome, Pause
 from ratelimit.stores.redis import RedisStore
 from tests.ratelimit.windows import fullest_window
 
@@ -115,6 +116,37 @@ def test_a_pause_is_everybodys(stores):
     assert 25 < other.picture(HOURLY).paused_seconds <= 30
     one.close()
     other.close()
+
+
+def test_a_breaker_is_everybodys_and_lets_one_probe_through(stores):
+    one, other = stores.open(), stores.open()
+    epoch = take(one, 1, agent="one").epoch
+    failures = Outcome(epoch, 0, failed=LEAST_ALL_FAILED, reason="It fails.", jitter=0.99)
+    answer = take(one, 2, agent="one", outcomes=(failures,))
+    assert not answer.grants and answer.trouble.reason == "It fails."
+    refused = take(other, 1, agent="other")
+    assert not refused.grants and refused.reason == "It fails."
+    assert 0 < other.picture(HOURLY).trouble.retry_seconds <= FIRST_OPEN_SECONDS
+    give_up_at = time.monotonic() + 2 * FIRST_OPEN_SECONDS
+    while other.picture(HOURLY).trouble.retry_seconds > 0 and time.monotonic() < give_up_at:
+        time.sleep(0.02)
+    (probe,) = take(other, 2, agent="other").grants
+    assert probe.is_probe
+    assert not take(one, 3, agent="one").grants
+    works = Outcome(epoch, probe.round, worked=1)
+    assert take(other, 3, agent="other", outcomes=(works,)).grants
+    assert take(one, 4, agent="one").grants and one.picture(HOURLY).trouble is None
+    one.close()
+    other.close()
+
+
+def test_what_was_counted_before_a_loss_opens_nothing(stores):
+    store = stores.open()
+    epoch = take(store, 1).epoch
+    stores.lose_everything()
+    failures = Outcome(epoch, 0, failed=LEAST_ALL_FAILED, reason="It fails.")
+    assert take(store, 2, outcomes=(failures,)).trouble is None
+    store.close()
 
 
 def test_what_is_lost_is_never_a_fresh_start(stores):

@@ -9,7 +9,7 @@ import redis
 
 from ratelimit import Lane, Limit, Limiter, Policy, StoreUnavailable, no_past
 from ratelimit.messages import LaneAsk, Message
-from ratelimit.stores.redis import RedisStore, Seen, trusted
+from ratelimit.stores.redis import MOST_REMEMBERED, RedisStore, Seen, trusted
 
 POLICY = Policy("key", (Limit("requests", 100, 3600),), margin_seconds=0.05, validity_seconds=0.05)
 WIDE = Policy("wide", (Limit("requests", 100_000, 3600),), margin_seconds=0.05, validity_seconds=0.05)
@@ -31,8 +31,8 @@ def store(empty_redis):
     store.close()
 
 
-def take(store, serial, agent="agent", policy=POLICY):
-    return store.exchange(policy, Message(agent, serial, (LaneAsk(ANN, (ONE,), 0),)))
+def take(store, serial, agent="agent", policy=POLICY, has_no_past=False):
+    return store.exchange(policy, Message(agent, serial, (LaneAsk(ANN, (ONE,), 0),), has_no_past=has_no_past))
 
 
 def open_key(store, agent="agent"):
@@ -97,6 +97,25 @@ def _account(epoch):
     return open_account(epoch, POLICY, 900.0, has_no_past=True)
 
 
+def test_what_is_counted_lies_behind_by_little_of_the_margin_that_the_window_is_longer_by(empty_redis, client):
+    store = RedisStore(empty_redis.url, clock=lambda: 100.0)  # a clock that stands still
+    open_key(store)
+    behind = 0.6 * POLICY.margin_seconds
+    until = redis_time(client) + behind
+    while redis_time(client) < until:
+        pass
+    asked_at = redis_time(client)
+    assert take(store, 2).grants
+    counted_at = json.loads(client.hget(KEY, "head"))["clock"]
+    assert asked_at - counted_at <= 0.2 * POLICY.margin_seconds
+    store.close()
+
+
+def redis_time(client):
+    seconds, microseconds = client.time()
+    return seconds + microseconds / 1e6
+
+
 def test_an_idle_process_returns_without_suspicion(empty_redis):
     """Clocks drift apart by little: after a minute the time is learnt anew and the account stays trusted."""
     local = [0.0]
@@ -149,5 +168,19 @@ def test_while_redis_is_away_nothing_starts_and_afterwards_it_goes_on_by_itself(
 
 
 def test_records_leave_redis_by_themselves_some_time_after_they_mean_anything(store, client):
-    open_key(store)
+    take(store, 1)
     assert 86_400 < client.ttl(KEY) <= 86_400 + 3700
+
+
+def test_what_has_no_past_leaves_redis_as_soon_as_it_means_nothing(store, client):
+    """Every address that knocks at the door has a record: they must not pile up for a day."""
+    open_key(store)
+    assert 3600 < client.ttl(KEY) <= 3700
+
+
+def test_a_process_remembers_some_accounts_only_and_counts_all(store):
+    for number in range(200):
+        policy = Policy(f"address {number}", POLICY.limits)
+        take(store, 1, policy=policy, has_no_past=True)
+    assert len(store._seen) == MOST_REMEMBERED
+    assert used(store, Policy("address 0", POLICY.limits)) == 1

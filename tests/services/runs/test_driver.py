@@ -358,3 +358,27 @@ def test_connections_that_break_in_the_middle_lose_and_repeat_nothing(bench: Ben
         thread.join()
     assert len(bench.shop.charged) == 60
     assert bench.complaints(run) == ()
+
+
+def test_a_run_learns_while_it_goes_on_that_another_has_begun_and_ended(bench: Bench, rivals: Team) -> None:
+    first, second = bench.order(4), open_run(bench.database, bench.superuser, rivals.recruiter, 1)
+    bench.shop.choose = lambda _number, _item: Behaviour(seconds=4.7)
+    seen: list[int] = []
+
+    async def watch() -> None:
+        driver = bench.driver(first.drive_id)
+        driving = asyncio.create_task(driver.drive())
+        other = None
+        while not driving.done():
+            if not seen or seen[-1] != driver.flight.live_runs:
+                seen.append(driver.flight.live_runs)
+            if other is None and bench.shop.arrivals:
+                other = take_wheel(bench.database, CLOCK, second.drive_id, "another")
+                assert other is not None
+            if len(seen) == 2:
+                expire_lease(bench.superuser, second.run_id)
+            await asyncio.sleep(0.02)
+        assert await driving is RunState.SUCCEEDED
+
+    asyncio.run(watch())
+    assert seen == [1, 2, 1]

@@ -14,6 +14,7 @@ import pytest
 from services.clock import SystemClock
 from services.db import runs
 from services.db.pool import Database
+from services.db.runs import StartBounds
 from services.runs.launch import Launcher
 from services.runs.wheel import take_wheel
 from tests.faults.rig import expire_lease, new_drive, open_run, until
@@ -34,7 +35,7 @@ signal.pause()
 
 
 def launcher(database: Database, tmp_path: Path, *command: str) -> Launcher:
-    return Launcher(database, tmp_path / "log" / "drives.log", 8, 8, (sys.executable, "-c", *command))
+    return Launcher(database, tmp_path / "log" / "drives.log", 8, StartBounds(8, 8), (sys.executable, "-c", *command))
 
 
 def needs_a_driver(superuser: Superuser, run_id: UUID) -> bool:

@@ -195,10 +195,21 @@ def test_items_come_in_pages_and_by_state(runs: Runs, superuser: Superuser, team
     assert runs.items(team.recruiter, run.run_id, [ItemState.DONE]) == []
 
 
-def test_a_queued_run_says_how_many_are_before_it(runs: Runs, superuser: Superuser, team: Team, rivals: Team) -> None:
+def test_a_queued_run_says_how_many_start_before_it(runs: Runs, superuser: Superuser, team: Team, rivals: Team) -> None:
     start(runs, rivals.recruiter, make_candidates(superuser, rivals.org_id, 1))
     run = start(runs, team.recruiter, make_candidates(superuser, team.org_id, 1))
-    assert runs.progress(team.recruiter, run.run_id).queue_place == 1
+    progress = runs.progress(team.recruiter, run.run_id)
+    assert (progress.queue_place, progress.waits_for) == (1, "")
+
+
+def test_a_run_beyond_its_users_bound_says_that_it_waits_for_another_of_them(
+    runs: Runs, superuser: Superuser, team: Team
+) -> None:
+    people = make_candidates(superuser, team.org_id, 1)
+    mine = [start(runs, team.recruiter, people) for _ in range(3)]
+    colleagues = start(runs, team.colleague, people)
+    seen = [runs.progress(team.recruiter, run.run_id) for run in (*mine, colleagues)]
+    assert [(run.queue_place, run.waits_for) for run in seen] == [(0, ""), (2, ""), (None, "user"), (1, "")]
 
 
 def test_what_was_done_is_told_in_the_history(runs: Runs, superuser: Superuser, team: Team) -> None:

@@ -1,4 +1,4 @@
-"""What a run says when it pauses: why, who can mend it, and by which setting."""
+"""What the end of a call means: for its item, for its provider, and what a run says when it pauses."""
 
 from decimal import Decimal
 from random import Random
@@ -6,9 +6,21 @@ from uuid import uuid4
 
 import pytest
 
-from services.providers.errors import NoCredit, NotAuthorised, ProviderError, TooManyRequests, Unreachable
+from services.db.runs import SettledCall
+from services.domain.runs import ItemState
+from services.providers.errors import (
+    BadAnswer,
+    BadRequest,
+    NoCredit,
+    NotAuthorised,
+    ProviderError,
+    TooManyRequests,
+    TryAgain,
+    UnknownOutcome,
+    Unreachable,
+)
 from services.runs.kinds import ClaimedItem, Prepared
-from services.runs.outcomes import RetryPolicy, rule_error
+from services.runs.outcomes import Health, RetryPolicy, health_of, rule_error
 from services.settings import PROVIDERS, Settings
 
 SETTINGS = {str(field.validation_alias) for field in Settings.model_fields.values()}
@@ -36,7 +48,6 @@ def pause_of(error: ProviderError) -> str:
             TooManyRequests("openai", "screen", "rate_limit", "Slow down.", retry_after=7200.0),
             ("120 minutes", "operator", "OPENAI_REQUESTS_PER_MINUTE"),
         ),
-        (Unreachable("openai", "screen", "unreachable", "Cannot be reached."), ("operator", "OPENAI_BASE_URL")),
     ],
     ids=lambda value: getattr(value, "code", ""),
 )
@@ -55,3 +66,43 @@ def test_every_provider_has_the_setting_that_its_refused_key_is_blamed_on(provid
 
 def test_a_short_pause_pauses_no_run() -> None:
     assert pause_of(TooManyRequests("openai", "screen", "rate_limit", "Slow down.", retry_after=20.0)) == ""
+
+
+def failed_call(error_type: type[ProviderError]) -> ProviderError:
+    return error_type("openai", "screen", "code", "It went wrong.")
+
+
+@pytest.mark.parametrize(
+    ("error_type", "health"),
+    [
+        (TryAgain, Health.FAILS),
+        (Unreachable, Health.FAILS),
+        (UnknownOutcome, Health.FAILS),
+        (BadAnswer, Health.FAILS),
+        (BadRequest, Health.WORKS),
+        (TooManyRequests, Health.UNTOLD),
+        (NotAuthorised, Health.KEY_REFUSED),
+        (NoCredit, Health.KEY_REFUSED),
+    ],
+)
+def test_what_each_end_of_a_call_says_of_its_provider(error_type: type[ProviderError], health: Health) -> None:
+    assert health_of(failed_call(error_type)) is health
+
+
+def last_try(error_type: type[ProviderError], *, is_failing: bool) -> SettledCall:
+    """How the third of three tries is settled."""
+    ruling = rule_error(CALL, uuid4(), failed_call(error_type), RetryPolicy(3, {}), 5, Random(1), is_failing=is_failing)
+    assert (ruling.park, ruling.slow_down) == ("", None)
+    return ruling.settled
+
+
+def test_a_failure_while_the_provider_fails_for_everybody_is_no_try() -> None:
+    waits = last_try(TryAgain, is_failing=True)
+    assert (waits.item_state, waits.attempts) == (ItemState.WAITING, 2) and waits.wait_seconds
+    assert last_try(TryAgain, is_failing=False).item_state == ItemState.FAILED
+
+
+@pytest.mark.parametrize("is_failing", [True, False])
+def test_that_nobody_can_be_reached_is_never_a_try_and_pauses_no_run(is_failing: bool) -> None:
+    waits = last_try(Unreachable, is_failing=is_failing)
+    assert (waits.item_state, waits.attempts) == (ItemState.WAITING, 2) and waits.wait_seconds

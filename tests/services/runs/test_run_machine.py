@@ -351,7 +351,7 @@ class RunMachine(RuleBasedStateMachine):
     def beat(self) -> None:
         """A late beat takes the lease back, as long as nobody else has the wheel."""
         assert self.current is not None
-        assert self.current.wheel.beat(60.0) is self.model.state
+        assert self.current.wheel.beat(60.0).state is self.model.state
         self.model.is_expired = False
 
     # What a drive does ------------------------------------------------------------------------------

@@ -73,3 +73,19 @@ def test_a_late_beat_and_a_successor_at_one_instant_leave_one_driver(
         kept, taken = at_once([lambda owner=owner: beats(owner), rival(processes[1], drive_id)])
         assert kept is (taken is None)
         holder = holder if kept else taken
+
+
+def test_each_beat_says_how_many_runs_of_the_same_kind_are_driven_now(
+    database: Database, superuser: Superuser, team: Team, rivals: Team
+) -> None:
+    first = take_wheel(database, SystemClock(), open_run(database, superuser, team.recruiter, 1).drive_id, "one")
+    assert first is not None and first.beat(0.0).live_runs == 1
+    later = open_run(database, superuser, rivals.recruiter, 1)
+    second = take_wheel(database, SystemClock(), later.drive_id, "two")
+    assert second is not None
+    assert (first.beat(0.0).live_runs, second.beat(0.0).live_runs) == (2, 2)
+    superuser.execute("UPDATE runs SET kind = 'emails' WHERE id = %s", [later.run_id])
+    assert first.beat(0.0).live_runs == 1
+    superuser.execute("UPDATE runs SET kind = 'screening' WHERE id = %s", [later.run_id])
+    expire_lease(superuser, later.run_id)
+    assert first.beat(0.0).live_runs == 1

@@ -1,0 +1,95 @@
+"""Quotas as people see them: what is left of each, and for managers and admins the form that sets one."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import dash_bootstrap_components as dbc
+from dash import html
+from dash.development.base_component import Component
+
+from pages import ids
+from pages.parts.shell import card, labelled
+from pages.parts.times import show_when, zone_note
+from services.domain.quotas import BUDGET, PROVIDER_NAMES, QUOTAS, Quota, What, amount_of
+
+ORGANIZATION = "The organization"
+
+
+def quota_card(
+    quotas: Sequence[Quota], time_zone: str, *, reader: UUID, people: Sequence[tuple[UUID, str]] | None
+) -> Component:
+    """The quotas that have a limit; with `people` (the organization first) the form that sets the quotas of each."""
+    capped = [quota for quota in quotas if quota.cap is not None]
+    return card(
+        "Quotas and budgets",
+        [
+            quota_table(capped, time_zone, reader)
+            if capped
+            else html.P("Nothing here has a limit.", className="text-secondary"),
+            quota_form(people) if people is not None else None,
+        ],
+    )
+
+
+def quota_table(quotas: Sequence[Quota], time_zone: str, reader: UUID) -> Component:
+    words = ("Whose", "Of what", "Limit", "Used", "Left", "Begins anew")
+    head = html.Thead(html.Tr([html.Th(word) for word in words]))
+    rows = [quota_row(quota, time_zone, reader) for quota in quotas]
+    return html.Div(
+        [
+            html.Div(dbc.Table([head, html.Tbody(rows)], size="sm", className="table-stacked"), className="table-wrap"),
+            zone_note(time_zone),
+        ]
+    )
+
+
+def quota_row(quota: Quota, time_zone: str, reader: UUID) -> Component:
+    meter = quota.what.meter
+    whose = "You" if quota.holder == reader else quota.whose or ORGANIZATION
+    near = html.Span("Nearly used up", className="tag tag-unsure ms-2") if quota.is_near and quota.left else None
+    spent = html.Span("Used up", className="tag tag-bad ms-2") if quota.cap and not quota.left else None
+    cells = {
+        "Whose": html.Span(whose),
+        "Of what": what_words(quota.what),
+        "Limit": amount_of(meter, quota.cap) if quota.cap is not None else "none",
+        "Used": amount_of(meter, quota.used),
+        "Left": html.Span([amount_of(meter, quota.left) if quota.left is not None else "", near, spent]),
+        "Begins anew": show_when(quota.resets_at, time_zone),
+    }
+    return html.Tr([html.Td(html.Div(cell), **{"data-label": label}) for label, cell in cells.items()])
+
+
+def what_words(what: What) -> str:
+    if what == BUDGET:
+        return "Money a month"
+    return f"{PROVIDER_NAMES[what.provider]} {what.meter.value} a day"
+
+
+def quota_form(people: Sequence[tuple[UUID, str]]) -> Component:
+    return html.Div(
+        [
+            labelled(
+                "Whose",
+                dbc.Select(
+                    id=ids.QUOTA_HOLDER,
+                    options=[{"value": str(holder), "label": name or ORGANIZATION} for holder, name in people],
+                    value=str(people[0][0]),
+                ),
+            ),
+            labelled(
+                "Of what",
+                dbc.Select(
+                    id=ids.QUOTA_WHAT,
+                    options=[{"value": f"{what.provider}:{what.meter}", "label": what_words(what)} for what in QUOTAS],
+                    value=f"{BUDGET.provider}:{BUDGET.meter}",
+                ),
+            ),
+            labelled(
+                "Limit",
+                dbc.Input(id=ids.QUOTA_CAP, inputmode="decimal", maxlength=20, autocomplete="off"),
+                "Empty for no limit.",
+            ),
+            html.Button("Set limit", id=ids.QUOTA_SAVE, type="button", className="btn btn-primary"),
+        ],
+        className="form-row",
+    )

@@ -1,0 +1,63 @@
+"""What is said while calls wait: a provider that is left alone, a pause, or a turn that is still to come."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+from dash import html
+from dash.development.base_component import Component
+
+from pages.parts.shell import PROVIDER_NAMES
+from services.domain.turns import Outage, Standing, Turn
+
+WORTH_SAYING_SECONDS = 1.0
+TO_THE_SECOND_UNDER = timedelta(minutes=2)
+A_DAY = timedelta(hours=12)
+
+
+def outage_words(outage: Outage, time_zone: str) -> str:
+    """'OpenAI has been failing since 10:42; trying again at 10:44', by the organization's clock, and why."""
+    zone = ZoneInfo(time_zone)
+    waited = outage.retry_at - outage.since
+    since = f"{outage.since.astimezone(zone):{'%d %b %H:%M' if waited > A_DAY else '%H:%M'}}"
+    retry = f"{outage.retry_at.astimezone(zone):{'%H:%M:%S' if waited < TO_THE_SECOND_UNDER else '%H:%M'}}"
+    name = PROVIDER_NAMES.get(outage.provider, outage.provider)
+    return f"{name} has been failing since {since}; trying again at {retry}. {outage.reason}"
+
+
+def standing_words(standing: Standing, time_zone: str, *, is_mine: bool) -> str:
+    """One line for the panel of a run that goes on; nothing where there is nothing to wait for."""
+    if standing.outage is not None:
+        return f"{outage_words(standing.outage, time_zone)} Nobody fails meanwhile: the work waits."
+    if standing.pause_seconds >= WORTH_SAYING_SECONDS:
+        return f"{standing.pause_reason} Going on in about {show_seconds(standing.pause_seconds)}."
+    return turn_words(standing.turn, is_mine=is_mine) if standing.turn else ""
+
+
+def turn_words(turn: Turn, *, is_mine: bool) -> str:
+    """'Your turn comes in about 4 s; 2.5 calls a second are yours now'; nothing for who neither waits nor shares."""
+    waits = turn.wait_seconds >= WORTH_SAYING_SECONDS
+    if not (waits or turn.sharers):
+        return ""
+    whose, owned = ("Your", "yours") if is_mine else ("Their", "theirs")
+    coming = f"{whose} turn comes in about {show_seconds(turn.wait_seconds)}" if waits else ""
+    rate = f"{turn.per_second:,.1f} calls a second are {owned} now" if turn.per_second else ""
+    return f"{'; '.join(part for part in (coming, rate) if part)}." if coming or rate else ""
+
+
+def show_seconds(seconds: float) -> str:
+    """A wait in round figures, so that it stands still while it passes."""
+    if seconds < 10:
+        return f"{max(1, round(seconds))} s"
+    return f"{5 * round(seconds / 5)} s" if seconds < 90 else f"{round(seconds / 60)} min"
+
+
+def outage_notice(outages: Sequence[Outage], time_zone: str) -> Component | None:
+    """What everybody should know before they start something."""
+    if not outages:
+        return None
+    return html.Div(
+        [html.P(f"{outage_words(outage, time_zone)} Work that is started now waits.") for outage in outages],
+        className="alert alert-warning outage-notice",
+        role="status",
+    )
