@@ -21,6 +21,12 @@ def when_words(at: datetime, time_zone: str) -> str:
     return f"{at.astimezone(ZoneInfo(time_zone)):%d %b %Y %H:%M}"
 
 
+def clock_words(at: datetime, time_zone: str, *, day: bool = False, seconds: bool = False) -> str:
+    """The time of day of a moment that is near, with its day or its seconds where they matter."""
+    local = at.astimezone(ZoneInfo(time_zone))
+    return f"{f'{local:%d %b} ' if day else ''}{local:{'%H:%M:%S' if seconds else '%H:%M'}}"
+
+
 def day_words(at: datetime, time_zone: str) -> str:
     """The calendar day that a moment falls on in this time zone."""
     return f"{at.astimezone(ZoneInfo(time_zone)):%d %b %Y}"

@@ -2,25 +2,24 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
-from zoneinfo import ZoneInfo
 
 from dash import html
 from dash.development.base_component import Component
 
 from pages.parts.shell import PROVIDER_NAMES
+from pages.parts.times import clock_words
 from services.domain.turns import Outage, Standing, Turn
 
 WORTH_SAYING_SECONDS = 1.0
 TO_THE_SECOND_UNDER = timedelta(minutes=2)
-A_DAY = timedelta(hours=12)
+DAY_SAID_FROM = timedelta(hours=12)
 
 
 def outage_words(outage: Outage, time_zone: str) -> str:
     """'OpenAI has been failing since 10:42; trying again at 10:44', by the organization's clock, and why."""
-    zone = ZoneInfo(time_zone)
-    waited = outage.retry_at - outage.since
-    since = f"{outage.since.astimezone(zone):{'%d %b %H:%M' if waited > A_DAY else '%H:%M'}}"
-    retry = f"{outage.retry_at.astimezone(zone):{'%H:%M:%S' if waited < TO_THE_SECOND_UNDER else '%H:%M'}}"
+    lasts = outage.retry_at - outage.since
+    since = clock_words(outage.since, time_zone, day=lasts > DAY_SAID_FROM)
+    retry = clock_words(outage.retry_at, time_zone, seconds=lasts < TO_THE_SECOND_UNDER)
     name = PROVIDER_NAMES.get(outage.provider, outage.provider)
     return f"{name} has been failing since {since}; trying again at {retry}. {outage.reason}"
 

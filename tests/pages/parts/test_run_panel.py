@@ -122,6 +122,8 @@ def paused(reason: str) -> RunProgress:
         per_minute=0,
         cost_usd=Decimal("0.10"),
         unknown_usd=Decimal(0),
+        resets_at=None,
+        waits_for="",
         cap_usd=Decimal("0.10"),
         estimate_usd=Decimal("0.10"),
         estimate_calls=10,
