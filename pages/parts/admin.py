@@ -10,7 +10,7 @@ from dash import dcc, html
 from dash.development.base_component import Component
 
 from pages import ids
-from pages.parts.shell import card, empty_state, labelled, page_header
+from pages.parts.shell import card, empty_state, labelled, labelled_cell, page_header
 from pages.parts.times import show_when, zone_note
 from services.domain.actors import Actor, Role
 
@@ -195,11 +195,6 @@ def member_row(member: MemberView, actor: Actor, time_zone: str) -> Component:
             labelled_cell("", html.Span(member_actions(member, user_id)), className="text-end text-nowrap"),
         ]
     )
-
-
-def labelled_cell(label: str, content: str | Component, **attributes: Any) -> Component:
-    """A cell that can say which column it is of, where the table is too narrow for columns (assets/shell.css)."""
-    return html.Td(html.Div(content), **attributes, **{"data-label": label})
 
 
 def member_actions(member: MemberView, user_id: str) -> Sequence[Component]:

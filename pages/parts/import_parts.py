@@ -9,7 +9,7 @@ from dash import dcc, html
 from dash.development.base_component import Component
 
 from pages import ids
-from pages.parts.shell import card, empty_state, page_header
+from pages.parts.shell import Content, card, empty_state, page_header, stacked_table
 from pages.parts.times import show_when, when_words, zone_note
 from services.domain.headers import HeaderMapping, Note, Target
 from services.domain.imports import (
@@ -69,34 +69,21 @@ def recent_imports(records: Sequence[ImportRecord], time_zone: str) -> Component
             "Nothing was imported yet. Exports of LinkedIn connections, GEM and PhantomBuster are understood as they"
             " are."
         )
-    head = [html.Th(words) for words in ("File", "State", "List", "Rows", "By", "When")]
-    return card(
-        "Recent imports",
-        [
-            html.Div(
-                html.Table(
-                    [html.Thead(html.Tr(head)), html.Tbody([recent_row(record, time_zone) for record in records])],
-                    className="table",
-                ),
-                className="table-wrap",
-            ),
-            zone_note(time_zone),
-        ],
-    )
+    columns = ("File", "State", "List", "Rows", "By", "When")
+    rows = [recent_cells(record, time_zone) for record in records]
+    return card("Recent imports", [stacked_table(columns, rows), zone_note(time_zone)])
 
 
-def recent_row(record: ImportRecord, time_zone: str) -> Component:
+def recent_cells(record: ImportRecord, time_zone: str) -> list[Content]:
     words, tag = STATE_WORDS[record.state]
-    return html.Tr(
-        [
-            html.Td(dcc.Link(record.file_name, href=f"/imports/{record.id}")),
-            html.Td(html.Span(words, className=tag)),
-            html.Td(dcc.Link(record.list_name, href=f"/lists/{record.list_id}") if record.list_id else "–"),
-            html.Td(f"{record.rows:,}" if record.state == "done" else "–"),
-            html.Td(record.user_name),
-            html.Td(show_when(record.created_at, time_zone), className="text-nowrap"),
-        ]
-    )
+    return [
+        dcc.Link(record.file_name, href=f"/imports/{record.id}"),
+        html.Span(words, className=tag),
+        dcc.Link(record.list_name, href=f"/lists/{record.list_id}") if record.list_id else "–",
+        f"{record.rows:,}" if record.state == "done" else "–",
+        record.user_name,
+        html.Span(show_when(record.created_at, time_zone), className="text-nowrap"),
+    ]
 
 
 # Before the import

@@ -8,7 +8,7 @@ from dash import dcc, html
 from dash.development.base_component import Component
 
 from pages import ids
-from pages.parts.shell import card, empty_state, labelled, page_header, pager
+from pages.parts.shell import card, empty_state, labelled, page_header, pager, stacked_table
 from pages.parts.times import day_words
 from services.domain.lists import LONGEST_NAME, ListSummary
 
@@ -35,22 +35,21 @@ def lists_table(
             "There is no list yet. Import a file, choose candidates in the grid, or create an empty list above.",
             dcc.Link("Import a file", href="/imports", className="btn btn-primary"),
         )
-    head = [html.Th(words) for words in ("List", "Candidates", "Made by", "On")]
-    rows = [
-        html.Tr(
-            [
-                html.Td(dcc.Link(found.name, href=f"/lists/{found.id}")),
-                html.Td(dcc.Link(f"{found.members:,}", href=f"/candidates?list={found.id}")),
-                html.Td(found.created_by_name),
-                html.Td(day_words(found.created_at, time_zone), className="text-nowrap"),
-            ]
-        )
-        for found in lists
-    ]
-    table = html.Table([html.Thead(html.Tr(head)), html.Tbody(rows)], className="table")
+    table = stacked_table(
+        ("List", "Candidates", "Made by", "On"),
+        [
+            (
+                dcc.Link(found.name, href=f"/lists/{found.id}"),
+                dcc.Link(f"{found.members:,}", href=f"/candidates?list={found.id}"),
+                found.created_by_name,
+                html.Span(day_words(found.created_at, time_zone), className="text-nowrap"),
+            )
+            for found in lists
+        ],
+    )
     return html.Div(
         [
-            html.Div(table, className="table-wrap"),
+            table,
             pager(page, pages, lambda number: lists_address(shown, page=str(number))),
         ],
         className="block",

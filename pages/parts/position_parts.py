@@ -7,7 +7,7 @@ from dash import dcc, html
 from dash.development.base_component import Component
 
 from pages import ids
-from pages.parts.shell import empty_state
+from pages.parts.shell import empty_state, stacked_table
 from pages.parts.times import day_words
 from services.domain.constraints import Constraint
 from services.domain.criteria import Criterion, Kind
@@ -32,23 +32,21 @@ def positions_table(rows: Sequence[PositionRow], is_archive: bool, time_zone: st
             else "No position yet. Write what you hire for; its lines become the criteria people are screened against.",
             None if is_archive else dcc.Link("New position", href="/positions/new", className="btn btn-primary"),
         )
-    head = html.Thead(
-        html.Tr([html.Th(name) for name in ("Position", "Status", "Version", "Criteria", "Last run", "By")])
+    return stacked_table(
+        ("Position", "Status", "Version", "Criteria", "Last run", "By"),
+        [
+            (
+                dcc.Link(row.title, href=f"/positions/{row.id}"),
+                status_chip(row),
+                str(row.number),
+                str(row.criteria),
+                day_words(row.last_run_at, time_zone) if row.last_run_at else "–",
+                row.created_by_name,
+            )
+            for row in rows
+        ],
+        kind="table-hover",
     )
-    body = [
-        html.Tr(
-            [
-                html.Td(dcc.Link(row.title, href=f"/positions/{row.id}")),
-                html.Td(status_chip(row)),
-                html.Td(row.number),
-                html.Td(row.criteria),
-                html.Td(day_words(row.last_run_at, time_zone) if row.last_run_at else "–"),
-                html.Td(row.created_by_name),
-            ]
-        )
-        for row in rows
-    ]
-    return html.Div(html.Table([head, html.Tbody(body)], className="table table-hover"), className="table-responsive")
 
 
 def position_head(title: str, position_id: UUID | None, version: VersionRow | None, is_latest: bool) -> list[Component]:

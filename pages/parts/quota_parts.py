@@ -8,7 +8,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from pages import ids
-from pages.parts.shell import card, labelled
+from pages.parts.shell import card, labelled, labelled_cell
 from pages.parts.times import show_when, zone_note
 from services.domain.quotas import BUDGET, PROVIDER_NAMES, QUOTAS, Quota, What, amount_of
 
@@ -56,7 +56,7 @@ def quota_row(quota: Quota, time_zone: str, reader: UUID) -> Component:
         "Left": html.Span([amount_of(meter, quota.left) if quota.left is not None else "", near, spent]),
         "Begins anew": show_when(quota.resets_at, time_zone),
     }
-    return html.Tr([html.Td(html.Div(cell), **{"data-label": label}) for label, cell in cells.items()])
+    return html.Tr([labelled_cell(label, cell) for label, cell in cells.items()])
 
 
 def what_words(what: What) -> str:

@@ -11,7 +11,7 @@ from dash.development.base_component import Component
 
 from pages import ids
 from pages.parts.figures import MONEY_HEAD, amount_cell
-from pages.parts.shell import PROVIDER_NAMES, card, empty_state
+from pages.parts.shell import PROVIDER_NAMES, Content, card, empty_state, stacked_table
 from pages.parts.times import show_when, zone_note
 from services.domain.money import show_column, show_usd, total
 from services.domain.runs import ItemState, ReceiptLine, RunEvent, RunItem, RunProgress, RunState, show_reason
@@ -293,29 +293,25 @@ def runs_table(runs: Sequence[RunProgress], time_zone: str) -> Component:
             "No runs yet. Choose a position and some people, and screen them.",
             dcc.Link("Go to Positions", href="/positions", className="btn btn-primary"),
         )
-    head = ("State", "Run", "By", "Started", "Progress", "Failed", "Cost")
-    table = html.Table(
-        [
-            html.Thead(html.Tr([html.Th(name, scope="col") for name in head])),
-            html.Tbody([run_row(run, time_zone) for run in runs]),
-        ],
-        className="table runs-table",
+    table = stacked_table(
+        ("State", "Run", "By", "Started", "Progress", "Failed", "Cost"),
+        [run_cells(run, time_zone) for run in runs],
+        figures=("Failed", "Cost"),
+        kind="runs-table",
     )
-    return html.Div([html.Div(table, className="table-wrap"), zone_note(time_zone)])
+    return html.Div([table, zone_note(time_zone)])
 
 
-def run_row(run: RunProgress, time_zone: str) -> Component:
-    return html.Tr(
-        [
-            html.Td(chip(run.state, is_interrupted=run.is_interrupted)),
-            html.Td(dcc.Link(run.name, href=f"/runs/{run.run_id}"), className="run-name"),
-            html.Td(run.user_name),
-            html.Td(show_when(run.created_at, time_zone), className="text-nowrap"),
-            html.Td([progress_bar(run), html.Span(f"{run.settled:,} of {run.items:,}", className="run-count")]),
-            html.Td(f"{run.failed + run.refused + run.unknown:,}", className="num"),
-            html.Td(show_usd(run.cost_usd), className="num"),
-        ]
-    )
+def run_cells(run: RunProgress, time_zone: str) -> list[Content]:
+    return [
+        chip(run.state, is_interrupted=run.is_interrupted),
+        html.Div(dcc.Link(run.name, href=f"/runs/{run.run_id}"), className="run-name"),
+        run.user_name,
+        html.Span(show_when(run.created_at, time_zone), className="text-nowrap"),
+        [progress_bar(run), html.Span(f"{run.settled:,} of {run.items:,}", className="run-count")],
+        f"{run.failed + run.refused + run.unknown:,}",
+        show_usd(run.cost_usd),
+    ]
 
 
 def items_table(items: Sequence[RunItem], run_id: str, shown: str, next_after: int | None, time_zone: str) -> Component:

@@ -1,6 +1,6 @@
 """The shell: what is around every page, and the pieces pages share."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import dash_bootstrap_components as dbc
@@ -9,6 +9,9 @@ from dash.development.base_component import Component
 
 from pages import ids
 from services.domain.actors import Actor
+
+# What a component shows: words, another component, or several of either.
+Content = str | Component | Sequence[str | Component]
 
 # The key goes to the page after pressing "g".
 PLACES = (
@@ -180,6 +183,30 @@ def page_header(title: str, lead: str = "", actions: Sequence[Component] = ()) -
         ],
         className="page-header",
     )
+
+
+def labelled_cell(label: str, content: Content, **attributes: Any) -> Component:
+    """A cell that can say which column it is of, where the table is too narrow for columns (assets/shell.css)."""
+    return html.Td(html.Div(content), **attributes, **{"data-label": label})
+
+
+def stacked_table(
+    columns: Sequence[str], rows: Iterable[Sequence[Content]], figures: Sequence[str] = (), kind: str = ""
+) -> Component:
+    """A table that is a column of short cards on a phone; `figures` are the columns that stand to the right."""
+    classes = dict.fromkeys(figures, "num")
+    head = [html.Th(name, scope="col", className=classes.get(name, "")) for name in columns]
+    body = [
+        html.Tr(
+            [
+                labelled_cell(name, content, className=classes.get(name, ""))
+                for name, content in zip(columns, row, strict=True)
+            ]
+        )
+        for row in rows
+    ]
+    table = html.Table([html.Thead(html.Tr(head)), html.Tbody(body)], className=f"table table-stacked {kind}".strip())
+    return html.Div(table, className="table-wrap")
 
 
 def empty_state(words: str, action: Component | None = None) -> Component:
