@@ -30,7 +30,7 @@ from pages.parts.screening_parts import (
 )
 from pages.parts.turns import outage_notice
 from pages.parts.verdict_card import no_card, reason_chooser, verdict_card
-from services.domain.screenings import PositionRun
+from services.domain.screenings import PositionRun, ScreeningQuote
 from services.errors import AppError, BadInput, Conflict
 from services.lists import GONE as NO_LIST
 from services.screening import NO_POSITION, ScreeningOrder
@@ -93,14 +93,19 @@ def change_view(position: str, list_id: str, view: View) -> Any:
 
 def show_quote(
     which: str, most: str | None, extras: bool, cap: str | None, _seen: str | None, view: View
-) -> tuple[Any, bool, str]:
+) -> tuple[Any, bool, list[str]]:
     """The price of the order as it stands, whether it cannot be started, and for what form the price is."""
     form = form_text(which, most, extras)
     try:
         quote = current().screening.quote(actor(), parse_order(view, which, most, extras, cap))
     except AppError as error:
-        return problem(error.message), True, form
-    return quote_words(quote), quote.to_screen == 0 or bool(quote.refusal), form
+        return problem(error.message), True, [form, ""]
+    return quote_words(quote), quote.to_screen == 0 or bool(quote.refusal), [form, price_text(quote)]
+
+
+def price_text(quote: ScreeningQuote) -> str:
+    """What a person has been shown before the start, as one text."""
+    return repr((str(quote.version_id), quote.to_screen, quote.estimate.calls, str(quote.estimate.cost)))
 
 
 def form_text(which: str, most: str | None, extras: bool) -> str:
@@ -118,19 +123,20 @@ def show_outage(_tick: int | None, _order: str) -> Component | None:
 def start_screening(
     clicks: int | None,
     form: str | None,
-    quoted: str | None,
+    quoted: list[str] | None,
     which: str,
     most: str | None,
     extras: bool,
     cap: str | None,
     view: View,
 ) -> tuple[Any, Any]:
-    """Start what the price was shown for: a form that changed since is priced first."""
+    """Start what the price was shown for: a form that has changed since, and with it the price, is priced first."""
     if not clicks:
         raise PreventUpdate
-    if quoted != form_text(which, most, extras):
-        raise Conflict("The form has just changed. Look at the new price, then press Start again.")
     order = parse_order(view, which, most, extras, cap)
+    shown_for, shown = quoted if quoted and len(quoted) == 2 else ("", "")
+    if shown_for != form_text(which, most, extras) and shown != price_text(current().screening.quote(actor(), order)):
+        raise Conflict("The form has just changed. Look at the new price, then press Start again.")
     started = current().screening.start(actor(), order, parse_id(form, OLD_FORM))
     hand_over(started.drive_id)
     notify(f"Screening {started.items:,} people. You can close this page; it goes on.", "info")

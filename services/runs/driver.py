@@ -33,6 +33,7 @@ from services.runs.outcomes import (
     RetryPolicy,
     Ruling,
     health_of,
+    outage_reason,
     rule_answer,
     rule_error,
     rule_surprise,
@@ -420,7 +421,7 @@ def tell(permit: Permit, error: ProviderError) -> None:
         case Health.WORKS:
             permit.worked()
         case Health.FAILS:
-            permit.failed(error.message)
+            permit.failed(outage_reason(error))
         case Health.KEY_REFUSED:
             permit.key_refused(error.message)
         case Health.UNTOLD:

@@ -103,6 +103,19 @@ def health_of(error: ProviderError) -> Health:
             return Health.FAILS
 
 
+def outage_reason(error: ProviderError) -> str:
+    """What ails a provider that fails for everybody; a call's own message is about one person."""
+    match error:
+        case Unreachable():
+            return "No connection to it can be made."
+        case UnknownOutcome():
+            return "Its answers do not come, or break off."
+        case BadAnswer():
+            return "Its answers cannot be used."
+        case _:
+            return "It reports faults of its own."
+
+
 def rule_error(
     prepared: Prepared,
     intent_id: UUID,

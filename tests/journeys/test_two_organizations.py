@@ -89,7 +89,7 @@ class Property:
             ids.SCREENING_FORM: str(uuid4()),
             ids.SCREENING_SEEN: "",
             # The price of the very form that is forged below, so that the start is not refused for its price.
-            ids.SCREENING_QUOTED: form_text("all", None, True),
+            ids.SCREENING_QUOTED: [form_text("all", None, True), ""],
             ids.SCREENING_PRESSED: {"screening": str(self.screening_id), "verdict": "GO", "press": "1"},
             ids.SCREENING_REASONED: {"screening": str(self.screening_id), "number": "1", "press": "1"},
             ids.SCREENING_CHANGED: str(uuid4()),

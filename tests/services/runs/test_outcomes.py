@@ -20,7 +20,7 @@ from services.providers.errors import (
     Unreachable,
 )
 from services.runs.kinds import ClaimedItem, Prepared
-from services.runs.outcomes import Health, RetryPolicy, health_of, rule_error
+from services.runs.outcomes import Health, RetryPolicy, health_of, outage_reason, rule_error
 from services.settings import PROVIDERS, Settings
 
 SETTINGS = {str(field.validation_alias) for field in Settings.model_fields.values()}
@@ -86,7 +86,10 @@ def failed_call(error_type: type[ProviderError]) -> ProviderError:
     ],
 )
 def test_what_each_end_of_a_call_says_of_its_provider(error_type: type[ProviderError], health: Health) -> None:
-    assert health_of(failed_call(error_type)) is health
+    error = failed_call(error_type)
+    assert health_of(error) is health
+    # What is told to everybody is about the provider, never about the person of this one call.
+    assert "person" not in outage_reason(error) and error.message not in outage_reason(error)
 
 
 def last_try(error_type: type[ProviderError], *, is_failing: bool) -> SettledCall:
