@@ -3,8 +3,12 @@
 set -euo pipefail
 
 missing=()
-command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null \
-  || missing+=(chromium)
+# The headless shell is Chromium without the windows nobody sees: a third less of a core for the same pages.
+has_one=no
+for name in chromium-headless-shell chromium chromium-browser google-chrome; do
+  ! command -v "$name" >/dev/null || has_one=yes
+done
+[ "$has_one" = yes ] || missing+=(chromium-headless-shell)
 
 [ -x /usr/sbin/pgbouncer ] || command -v pgbouncer >/dev/null || missing+=(pgbouncer)
 [ ${#missing[@]} -eq 0 ] && exit 0
@@ -20,4 +24,6 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 export DEBIAN_FRONTEND=noninteractive
 "${as_root[@]}" apt-get update -qq
-RUNLEVEL=1 "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+install() { RUNLEVEL=1 "${as_root[@]}" apt-get install -y -qq --no-install-recommends "$@" >/dev/null; }
+# Not every release has the shell as a package of its own.
+install "${missing[@]}" || install "${missing[@]/chromium-headless-shell/chromium}"
