@@ -77,7 +77,10 @@ def our_acquire(task: Task) -> tuple[Acquire, Callable[[], int]]:
     def clock() -> float:
         return time.monotonic() + task.clock_offset
 
-    store = Counted(RedisStore(task.place, clock=clock) if task.is_on_redis else LocalStore(task.place))
+    folder = Path(task.folder)
+    store = Counted(
+        RedisStore(task.place, turns_folder=folder, clock=clock) if task.is_on_redis else LocalStore(task.place)
+    )
     limits = (Limit("requests", task.amount, task.seconds),)
     # A scaled window has permits of scaled validity. The margin is for the way to the provider, which on a busy machine
     # takes as long for a call of a short window as for one of a minute: it is the product's own.

@@ -149,7 +149,8 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
 def open_store(settings: Settings, name: str) -> Store:
     """Where a limiter keeps its accounts: shared by the hosts with REDIS_URL, else by this machine's processes."""
     if settings.redis_url is not None:
-        return RedisStore(settings.redis_url.get_secret_value(), prefix=f"sourcingx:{name}:")
+        url = settings.redis_url.get_secret_value()
+        return RedisStore(url, prefix=f"sourcingx:{name}:", turns_folder=settings.home_path)
     return LocalStore(settings.home_path / f"{name}.sqlite3")
 
 

@@ -5,11 +5,16 @@ if nobody was quicker and if the time it was computed for is still Redis's time.
 while few ask, and two when somebody else came between (docs/decisions/limiter.md, Redis).
 """
 
+import fcntl
+import hashlib
+import os
+import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
+from pathlib import Path
 from uuid import uuid4
 
 import redis
@@ -30,6 +35,8 @@ CLOCK_STEP_SECONDS = 0.1
 DRIFT = 0.001
 KEPT_SECONDS = 86_400.0
 """How long a record outlives its meaning where a new one would have to be rebuilt."""
+TURN_PATIENCE_SECONDS = 0.03
+TURN_LOOK_SECONDS = 0.0005
 MOST_REMEMBERED = 64
 """Accounts that one process keeps as it saw them last: providers are few, the addresses at the door are not."""
 NO_VERSION = "?"
@@ -77,17 +84,27 @@ class RedisStore:
         url: str,
         *,
         prefix: str = "sourcingx:limiter:",
+        turns_folder: Path | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`turns_folder`: where the processes of this host take turns; without one they get in each other's way."""
         self._redis = redis.Redis.from_url(url, socket_timeout=ANSWER_SECONDS, socket_connect_timeout=ANSWER_SECONDS)
         self._script = self._redis.register_script(SCRIPT)
         self._prefix = prefix
+        self._turns_folder = turns_folder
         self._clock = clock
+        self._name = uuid4().bytes
         self._seen: dict[str, Seen] = {}
 
     def exchange(self, policy: Policy, message: Message) -> Reply:
+        with self._turn(policy) as others_were_before:
+            seen = self._seen.pop(policy.key, None)
+            if seen is None or others_were_before:
+                seen = self._look(policy, seen)
+            return self._exchange(policy, message, seen)
+
+    def _exchange(self, policy: Policy, message: Message, seen: Seen) -> Reply:
         give_up_at = self._clock() + BUSY_SECONDS
-        seen = self._seen.pop(policy.key, None) or self._look(policy)
         for tries in count(1):
             now = seen.now(self._clock())
             account = seen.account or open_account(uuid4().hex, policy, now, message.has_no_past)
@@ -112,6 +129,27 @@ class RedisStore:
     def close(self) -> None:
         self._redis.close()
 
+    @contextmanager
+    def _turn(self, policy: Policy) -> Iterator[bool]:
+        """One after the other on this host, as far as that goes; says whether somebody else had the turn before.
+
+        What two compute at once, one computes in vain. It is a courtesy and no lock: whoever waits too long (the
+        holder may be frozen) goes all the same, and the script in Redis decides. The kernel ends the turn of the dead.
+        """
+        if self._turns_folder is None:
+            yield False
+            return
+        key = hashlib.sha256(f"{self._prefix}{policy.key}".encode()).hexdigest()[:16]
+        file = os.open(self._turns_folder / f"{key}.turn", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            give_up_at = self._clock() + TURN_PATIENCE_SECONDS
+            while not is_locked(file) and self._clock() < give_up_at:
+                threading.Event().wait(TURN_LOOK_SECONDS)
+            yield os.pread(file, len(self._name), 0) != self._name
+            os.pwrite(file, self._name, 0)
+        finally:
+            os.close(file)
+
     def _remember(self, policy: Policy, seen: Seen) -> None:
         self._seen[policy.key] = seen
         while len(self._seen) > MOST_REMEMBERED:
@@ -119,9 +157,9 @@ class RedisStore:
             with suppress(KeyError, RuntimeError, StopIteration):
                 del self._seen[next(iter(self._seen))]
 
-    def _look(self, policy: Policy) -> Seen:
-        """The account as Redis has it."""
-        return self._ask(policy, None, 0.0, [])
+    def _look(self, policy: Policy, before: Seen | None = None) -> Seen:
+        """The account as Redis has it, checked against what was seen of it before."""
+        return self._ask(policy, before, 0.0, [])
 
     def _write(self, policy: Policy, seen: Seen, now: float, account: Account, kept_seconds: float) -> Seen:
         """Put the account in the place of the one seen; what is there instead, if somebody was quicker."""
@@ -151,6 +189,15 @@ class RedisStore:
         found.version = version.decode()
         found.account = trusted(found, read_account(head, log), seen)
         return found
+
+
+def is_locked(file: int) -> bool:
+    """Whether the file is ours now; it stays so until it is closed, by whatever end."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def read_account(head: bytes, log: bytes) -> Account | None:

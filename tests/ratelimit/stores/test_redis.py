@@ -1,8 +1,11 @@
 """The Redis store: closed while Redis is away, never trusting lost writes, broken records or a clock that steps."""
 
+import fcntl
 import json
 import threading
 import time
+from collections import Counter
+from dataclasses import replace
 
 import pytest
 import redis
@@ -184,3 +187,46 @@ def test_a_process_remembers_some_accounts_only_and_counts_all(store):
         take(store, 1, policy=policy, has_no_past=True)
     assert len(store._seen) == MOST_REMEMBERED
     assert used(store, Policy("address 0", POLICY.limits)) == 1
+
+
+def test_who_waits_too_long_for_a_turn_goes_all_the_same_and_still_notices_losses(empty_redis, client, tmp_path):
+    """The holder may be frozen: the turn is a courtesy, and what protects the account is the script."""
+    store = RedisStore(empty_redis.url, turns_folder=tmp_path)
+    open_key(store)
+    [turn] = tmp_path.iterdir()
+    with turn.open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        old = client.dump(KEY)
+        assert take(store, 2).grants
+        client.restore(KEY, 0, old, replace=True)
+        assert not take(store, 3).grants
+    store.close()
+
+
+def test_those_who_take_turns_compute_nothing_in_vain(empty_redis, tmp_path, monkeypatch):
+    """With patience and a margin for a machine however busy, each of their writes is the one that counts."""
+    patient = replace(WIDE, margin_seconds=60.0)
+    monkeypatch.setattr("ratelimit.stores.redis.TURN_PATIENCE_SECONDS", 30.0)
+    stores = [RedisStore(empty_redis.url, turns_folder=tmp_path) for _ in range(6)]
+    take(stores[0], 1, policy=patient, has_no_past=True)
+    writes = Counter()
+
+    def work(number):
+        script = stores[number]._script
+
+        def counted(keys, arguments):
+            writes[number] += len(arguments) > 4
+            return script(keys, arguments)
+
+        stores[number]._script = counted
+        for serial in range(2, 22):
+            take(stores[number], serial, f"agent {number}", patient)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert writes.total() == 120
+    for store in stores:
+        store.close()
