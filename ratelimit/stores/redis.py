@@ -136,19 +136,29 @@ class RedisStore:
         What two compute at once, one computes in vain. It is a courtesy and no lock: whoever waits too long (the
         holder may be frozen) goes all the same, and the script in Redis decides. The kernel ends the turn of the dead.
         """
-        if self._turns_folder is None:
+        file = self._open_turn(policy)
+        if file is None:
             yield False
             return
-        key = hashlib.sha256(f"{self._prefix}{policy.key}".encode()).hexdigest()[:16]
-        file = os.open(self._turns_folder / f"{key}.turn", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             give_up_at = self._clock() + TURN_PATIENCE_SECONDS
             while not is_locked(file) and self._clock() < give_up_at:
                 threading.Event().wait(TURN_LOOK_SECONDS)
             yield os.pread(file, len(self._name), 0) != self._name
-            os.pwrite(file, self._name, 0)
+            with suppress(OSError):
+                os.pwrite(file, self._name, 0)
         finally:
             os.close(file)
+
+    def _open_turn(self, policy: Policy) -> int | None:
+        """The file of a key's turn; none where there is no folder, or no room in it: then all go at once."""
+        if self._turns_folder is None:
+            return None
+        key = hashlib.sha256(f"{self._prefix}{policy.key}".encode()).hexdigest()[:16]
+        try:
+            return os.open(self._turns_folder / f"{key}.turn", os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError:
+            return None
 
     def _remember(self, policy: Policy, seen: Seen) -> None:
         self._seen[policy.key] = seen

@@ -203,6 +203,13 @@ def test_who_waits_too_long_for_a_turn_goes_all_the_same_and_still_notices_losse
     store.close()
 
 
+def test_without_a_place_for_turns_all_go_at_once(empty_redis, tmp_path):
+    store = RedisStore(empty_redis.url, turns_folder=tmp_path / "not there")
+    open_key(store)
+    assert take(store, 2).grants
+    store.close()
+
+
 def test_those_who_take_turns_compute_nothing_in_vain(empty_redis, tmp_path, monkeypatch):
     """With patience and a margin for a machine however busy, each of their writes is the one that counts."""
     patient = replace(WIDE, margin_seconds=60.0)
