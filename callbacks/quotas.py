@@ -29,7 +29,7 @@ def set_quota(clicks: int | None, holder: str | None, what: str | None, cap: str
     chosen = parse_what(text_of(what))
     limit = parse_quota_cap(text_of(cap), chosen)
     if current().quotas.set_cap(actor(), parse_id(holder, NOBODY), chosen, limit):
-        notify("The limit is set. It holds from now on.")
+        notify("There is no limit here any more." if limit is None else "The limit is set. It holds from now on.")
     else:
         notify("This limit stood so already.", "info")
     return show_quotas(None)

@@ -18,7 +18,7 @@ from services.runs.allowance import quotas_of
 NOT_YOURS: Final = "Managers and admins set quotas. Ask one of them."
 NOBODY: Final = "This user does not exist."
 NO_SUCH: Final = "This quota does not exist. Choose one from the list."
-BAD_CAP: Final = "A limit is a whole number from 0 on, money may have cents; leave it empty for no limit."
+BAD_CAP: Final = "A limit is a whole number from 0 on, money may have cents; type “none” for no limit."
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def parse_what(text: str) -> What:
 
 
 def parse_quota_cap(text: str, what: What) -> Decimal | None:
-    """A cap as somebody typed it, none if left empty. Raises BadInput."""
+    """A cap as somebody typed it, None for no limit. Raises BadInput."""
     try:
         return read_cap(text, what.meter)
     except ValueError as error:

@@ -105,7 +105,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
     bounds = StartBounds(settings.job_processes_per_user, settings.job_processes_per_organization)
     runs = Runs(database, bounds, clock)
     door_store = open_store(settings, "door")
-    limiter_store = open_store(settings, "limiter")
+    limiter_store = open_store(settings, "limiter", has_few_keys=True)
     return Services(
         settings,
         clock,
@@ -146,11 +146,15 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
     )
 
 
-def open_store(settings: Settings, name: str) -> Store:
-    """Where a limiter keeps its accounts: shared by the hosts with REDIS_URL, else by this machine's processes."""
+def open_store(settings: Settings, name: str, *, has_few_keys: bool = False) -> Store:
+    """Where a limiter keeps its accounts: shared by the hosts with REDIS_URL, else by this machine's processes.
+
+    `has_few_keys`: each is asked by many at once, who take turns at a file of its own. Never for keys that strangers
+    choose, such as their addresses.
+    """
     if settings.redis_url is not None:
-        url = settings.redis_url.get_secret_value()
-        return RedisStore(url, prefix=f"sourcingx:{name}:", turns_folder=settings.home_path)
+        turns_folder = settings.home_path if has_few_keys else None
+        return RedisStore(settings.redis_url.get_secret_value(), prefix=f"sourcingx:{name}:", turns_folder=turns_folder)
     return LocalStore(settings.home_path / f"{name}.sqlite3")
 
 

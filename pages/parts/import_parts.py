@@ -10,7 +10,7 @@ from dash.development.base_component import Component
 
 from pages import ids
 from pages.parts.shell import Content, card, empty_state, page_header, stacked_table
-from pages.parts.times import show_when, when_words, zone_note
+from pages.parts.times import show_when, when_words, zone_name, zone_note
 from services.domain.headers import HeaderMapping, Note, Target
 from services.domain.imports import (
     CHOICES,
@@ -91,7 +91,7 @@ def recent_cells(record: ImportRecord, time_zone: str) -> list[Content]:
 
 def column_form(preview: ImportPreview, time_zone: str) -> Component:
     record = preview.record
-    uploaded = when_words(record.created_at, time_zone)
+    uploaded = f"{when_words(record.created_at, time_zone)} ({zone_name(time_zone)})"
     return html.Div(
         [
             page_header(
@@ -102,7 +102,6 @@ def column_form(preview: ImportPreview, time_zone: str) -> Component:
             same_file_warning(preview.before, time_zone) if preview.before else None,
             None if preview.mapping.names_people else no_address_warning(),
             card("Columns", column_choices(preview)),
-            zone_note(time_zone),
         ]
     )
 

@@ -8,7 +8,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from pages import ids
-from pages.parts.shell import card, labelled, labelled_cell
+from pages.parts.shell import Content, card, labelled, stacked_table
 from pages.parts.times import show_when, zone_note
 from services.domain.quotas import BUDGET, PROVIDER_NAMES, QUOTAS, Quota, What, amount_of
 
@@ -32,31 +32,24 @@ def quota_card(
 
 
 def quota_table(quotas: Sequence[Quota], time_zone: str, reader: UUID) -> Component:
-    words = ("Whose", "Of what", "Limit", "Used", "Left", "Begins anew")
-    head = html.Thead(html.Tr([html.Th(word) for word in words]))
-    rows = [quota_row(quota, time_zone, reader) for quota in quotas]
-    return html.Div(
-        [
-            html.Div(dbc.Table([head, html.Tbody(rows)], size="sm", className="table-stacked"), className="table-wrap"),
-            zone_note(time_zone),
-        ]
-    )
+    columns = ("Whose", "Of what", "Limit", "Used", "Left", "Begins anew")
+    rows = [quota_cells(quota, time_zone, reader) for quota in quotas]
+    return html.Div([stacked_table(columns, rows, kind="table-sm"), zone_note(time_zone)])
 
 
-def quota_row(quota: Quota, time_zone: str, reader: UUID) -> Component:
+def quota_cells(quota: Quota, time_zone: str, reader: UUID) -> list[Content]:
     meter = quota.what.meter
     whose = "You" if quota.holder == reader else quota.whose or ORGANIZATION
     near = html.Span("Nearly used up", className="tag tag-unsure ms-2") if quota.is_near and quota.left else None
     spent = html.Span("Used up", className="tag tag-bad ms-2") if quota.cap and not quota.left else None
-    cells = {
-        "Whose": html.Span(whose),
-        "Of what": what_words(quota.what),
-        "Limit": amount_of(meter, quota.cap) if quota.cap is not None else "none",
-        "Used": amount_of(meter, quota.used),
-        "Left": html.Span([amount_of(meter, quota.left) if quota.left is not None else "", near, spent]),
-        "Begins anew": show_when(quota.resets_at, time_zone),
-    }
-    return html.Tr([labelled_cell(label, cell) for label, cell in cells.items()])
+    return [
+        html.Span(whose),
+        what_words(quota.what),
+        amount_of(meter, quota.cap) if quota.cap is not None else "none",
+        amount_of(meter, quota.used),
+        html.Span([amount_of(meter, quota.left) if quota.left is not None else "", near, spent]),
+        show_when(quota.resets_at, time_zone),
+    ]
 
 
 def what_words(what: What) -> str:
@@ -86,8 +79,8 @@ def quota_form(people: Sequence[tuple[UUID, str]]) -> Component:
             ),
             labelled(
                 "Limit",
-                dbc.Input(id=ids.QUOTA_CAP, inputmode="decimal", maxlength=20, autocomplete="off"),
-                "Empty for no limit.",
+                # No decimal keyboard on a phone: it could not type the word.
+                dbc.Input(id=ids.QUOTA_CAP, placeholder="a number, or none", maxlength=20, autocomplete="off"),
             ),
             html.Button("Set limit", id=ids.QUOTA_SAVE, type="button", className="btn btn-primary"),
         ],

@@ -87,7 +87,10 @@ class RedisStore:
         turns_folder: Path | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`turns_folder`: where the processes of this host take turns; without one they get in each other's way."""
+        """`turns_folder`: where the processes of this host take turns, a file for each key that stays.
+
+        Without one they get in each other's way, which harms only where many ask for one key at once.
+        """
         self._redis = redis.Redis.from_url(url, socket_timeout=ANSWER_SECONDS, socket_connect_timeout=ANSWER_SECONDS)
         self._script = self._redis.register_script(SCRIPT)
         self._prefix = prefix

@@ -17,6 +17,7 @@ from services.domain.runs import RunKind
 
 ALERT_SHARE: Final = Decimal("0.8")
 HIGHEST_CAP: Final = 1_000_000_000
+NO_CAP = "none"
 MONEY: Final = ""
 """The provider of a budget: money is not counted by provider."""
 
@@ -145,7 +146,11 @@ def cap_of(what: What, chosen: Mapping[What, Decimal | None], *, is_user: bool, 
 
 
 def read_cap(text: str, meter: Meter) -> Decimal | None:
-    """A cap as somebody typed it, none if left empty. Raises ValueError."""
+    """A cap as somebody typed it, None for the word "none": a box left empty takes no limit away. Raises ValueError."""
+    if text.strip().casefold() == NO_CAP:
+        return None
+    if not text.strip():
+        raise ValueError("nothing was typed")
     return read_usd(text, most=HIGHEST_CAP, places=2 if meter is Meter.USD else 0)
 
 

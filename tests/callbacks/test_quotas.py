@@ -85,7 +85,7 @@ def test_the_budget_of_the_organization_is_set_and_taken_away_again(
     assert notice(card.set(str(team.org_id), BUDGET, "99.50"))[1] == "success"
     assert "Money a month" in card.shown() and "$99.50" in card.shown()
     assert notice(card.set(str(team.org_id), BUDGET, "99.50")) == ("This limit stood so already.", "info")
-    assert notice(card.set(str(team.org_id), BUDGET, ""))[1] == "success"
+    assert notice(card.set(str(team.org_id), BUDGET, "none")) == ("There is no limit here any more.", "success")
     assert "$99.50" not in card.shown()
     assert caps_of(superuser) == [(team.org_id, "", "usd", None)]
 
@@ -93,6 +93,7 @@ def test_the_budget_of_the_organization_is_set_and_taken_away_again(
 @pytest.mark.parametrize(
     ("what", "cap", "words"),
     [
+        (CANDIDATES, "", BAD_CAP),
         (CANDIDATES, "ten", BAD_CAP),
         (CANDIDATES, "-1", BAD_CAP),
         (CANDIDATES, "1.5", BAD_CAP),

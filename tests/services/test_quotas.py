@@ -77,7 +77,7 @@ def test_an_alert_is_told_to_the_user_and_to_those_who_can_raise_the_quota(
 
 def test_what_a_form_sends_is_read_or_refused() -> None:
     assert parse_what("openai:candidates") == CANDIDATES and parse_what(":usd") == BUDGET
-    assert parse_quota_cap("", BUDGET) is None
+    assert parse_quota_cap("none", BUDGET) is None
     with pytest.raises(BadInput):
         parse_what("openai:money")
     with pytest.raises(BadInput):

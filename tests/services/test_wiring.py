@@ -43,6 +43,13 @@ def test_two_hosts_with_one_redis_share_their_limits(tmp_path: Path, empty_redis
     with pytest.raises(TooManyAttempts), doors[1].knock("192.0.2.1"):
         pass
     assert not list(tmp_path.iterdir()), "nothing is kept on the hosts"
+    for host in hosts:
+        host.home_path.mkdir()
+    [turns, none] = [open_store(hosts[0], "limiter", has_few_keys=True), open_store(hosts[1], "door")]
+    for store in (turns, none):
+        may_start(store)
+        store.close()
+    assert [len(list(host.home_path.iterdir())) for host in hosts] == [1, 0], "no stranger's address leaves a file"
     for store in (*stores, *(door.store for door in doors)):
         store.close()
 

@@ -146,7 +146,7 @@ def test_an_amount_is_said_with_its_unit() -> None:
 
 
 def test_a_cap_is_whole_unless_it_is_money() -> None:
-    assert read_cap("1,500", Meter.CALLS) == 1500 and read_cap("", Meter.CALLS) is None
+    assert read_cap("1,500", Meter.CALLS) == 1500 and read_cap(" None ", Meter.CALLS) is None
     assert read_cap("$12.50", Meter.USD) == Decimal("12.50")
     for text in ("1.5", "-1", "x", "1e99"):
         with pytest.raises(ValueError, match=r"."):
