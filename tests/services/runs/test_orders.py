@@ -202,6 +202,17 @@ def test_a_queued_run_says_how_many_start_before_it(runs: Runs, superuser: Super
     assert (progress.queue_place, progress.waits_for) == (1, "")
 
 
+def test_the_place_of_another_organizations_run_is_told_to_nobody(
+    runs: Runs, superuser: Superuser, team: Team, rivals: Team
+) -> None:
+    """The function sees all runs, so its own look at the organization is all there is between it and the asker."""
+    theirs = start(runs, rivals.recruiter, make_candidates(superuser, rivals.org_id, 1))
+    asked = "SELECT place FROM queue_place(%s, 2, 6)"
+    for actor, told in ((team.admin, []), (rivals.recruiter, [(0,)])):
+        with runs.database.act_as(actor) as tx:
+            assert tx.execute(asked, [theirs.run_id]).fetchall() == told
+
+
 def test_a_run_beyond_its_users_bound_says_that_it_waits_for_another_of_them(
     runs: Runs, superuser: Superuser, team: Team
 ) -> None:
