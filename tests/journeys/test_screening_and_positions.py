@@ -259,9 +259,9 @@ def test_a_run_at_its_cap_is_given_a_higher_one(ana: Walker) -> None:
     position, members = demo(ana.product, "Data engineer", "Referrals and events")
     ana.open(f"/screening?position={position}&list={members}")
     page.get_by_label("At most").fill("20")
-    page.get_by_label("Cap in USD").fill("0.02")
+    page.get_by_label("Cap in USD").fill("0.016")
     expect(page.locator("#screening-quote")).to_contain_text("20 people")
-    # What nobody can read is charged at most: it uses the cap up.
+    # What nobody can read is charged at most: four of them use the cap up, and a fifth would be an outage.
     ana.product.simulators.faults({"provider": "openai", "route": "chat/*", "outcome": "html"})
     page.get_by_role("button", name="Start screening").click()
     ana.notice("Screening 20 people")
