@@ -5,6 +5,7 @@
   const GO_MS = 1200;
   const MOST_NOTICES = 3;
   const NARROW_PX = 575;
+  const ENDS = ["succeeded", "failed", "stopped", "paused"];
   let reconnectNotice = null;
   let goUntil = 0;
 
@@ -16,18 +17,23 @@
   }
 
   /* Words are set as text, never as markup: they may hold what a file or a profile said. */
-  function say(words, tone = "success", stays = false) {
+  function say(words, tone = "success", stays = false, href = "") {
     const host = document.getElementById("shell-notices");
     if (!host) {
       return null;
     }
     /* The same sentence twice at once is one piece of news. */
-    const same = [...host.children].find((shown) => shown.firstChild.textContent === words);
+    const same = [...host.children].find((shown) => shown.dataset.words === words);
     if (same) {
       return same;
     }
     const notice = element("div", `notice notice-${tone}`, "");
-    notice.append(element("span", "notice-words", words));
+    notice.dataset.words = words;
+    const told = element("span", "notice-words", words);
+    if (href) {
+      told.append(" ", wayTo(href));
+    }
+    notice.append(told);
     const close = element("button", "btn-close", "");
     close.type = "button";
     close.setAttribute("aria-label", "Close");
@@ -44,6 +50,18 @@
       host.firstElementChild.remove();
     }
     return notice;
+  }
+
+  /* As Dash's own links go: the page changes, the shell stays. */
+  function wayTo(href) {
+    const link = element("a", "notice-link", "Open");
+    link.href = href;
+    link.addEventListener("click", (event) => {
+      event.preventDefault();
+      link.closest(".notice").remove();
+      window.dash_clientside.set_props("_pages_location", { pathname: href, search: "" });
+    });
+    return link;
   }
 
   /* The time stands still while somebody reads (the pointer is on it) or has the focus on its button. */
@@ -100,8 +118,17 @@
       if (!notice) {
         return window.dash_clientside.no_update;
       }
-      say(notice.words, notice.tone);
+      say(notice.words, notice.tone, false, notice.href);
       return notice.id;
+    },
+    /* A run on the page has ended or rests: whoever looks at it has seen that. */
+    lookAgain(states) {
+      const hasNews = states.some((state) => ENDS.includes(state));
+      return hasNews && isLookedAt() ? Date.now() : window.dash_clientside.no_update;
+    },
+    openBell() {
+      const [trigger] = window.dash_clientside.callback_context.triggered;
+      return Boolean(trigger && trigger.prop_id.endsWith(".n_clicks"));
     },
     toggleMenu() {
       const [trigger] = window.dash_clientside.callback_context.triggered;
@@ -109,6 +136,16 @@
       return isClick ? !document.getElementById("shell-menu").classList.contains("show") : false;
     },
   };
+
+  function isLookedAt() {
+    return document.visibilityState === "visible";
+  }
+
+  /* A page in the background asks for nothing and counts nothing as seen; it asks at once when it comes back. */
+  document.addEventListener("visibilitychange", () => {
+    const asks = isLookedAt() ? { disabled: false, n_intervals: Date.now() } : { disabled: true };
+    window.dash_clientside.set_props("shell-tick", asks);
+  });
 
   function isTyping(target) {
     return target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName);

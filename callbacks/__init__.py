@@ -9,6 +9,7 @@ from callbacks import (
     home,
     imports,
     lists,
+    news,
     positions,
     quotas,
     runs,
@@ -17,7 +18,7 @@ from callbacks import (
     usage,
 )
 
-MODULES = (account, admin, candidates, home, imports, lists, positions, quotas, runs, screening, shell, usage)
+MODULES = (account, admin, candidates, home, imports, lists, news, positions, quotas, runs, screening, shell, usage)
 
 
 def register(app: Dash) -> None:

@@ -19,9 +19,9 @@ READING_PROPS = frozenset({"pathname", "search", "hash", "n_intervals", "getRows
 log = structlog.get_logger(__name__)
 
 
-def notify(words: str, tone: Tone = "success") -> None:
-    """Show a notice beside whatever the callback returns."""
-    set_props(ids.NOTICE, {"data": {"words": words, "tone": tone, "id": secrets.token_hex(4)}})
+def notify(words: str, tone: Tone = "success", href: str = "") -> None:
+    """Show a notice beside whatever the callback returns; with an address it leads there."""
+    set_props(ids.NOTICE, {"data": {"words": words, "tone": tone, "href": href, "id": secrets.token_hex(4)}})
 
 
 def on_error(error: Exception) -> None:

@@ -3,15 +3,16 @@
 from typing import Any
 from uuid import UUID, uuid5
 
-from dash import ALL, MATCH, Dash, Input, Output, State, ctx, no_update, set_props
+from dash import ALL, MATCH, Dash, Input, Output, State, ctx, dcc, no_update, set_props
 from dash.development.base_component import Component
 from dash.exceptions import PreventUpdate
 
 from callbacks.background import drive_in_background
 from callbacks.notices import notify
-from callbacks.parsing import parse_cap, parse_id, texts_of, whole_number
+from callbacks.parsing import parse_cap, parse_id, text_of, texts_of, whole_number
 from callbacks.who import actor
 from pages import ids
+from pages.parts.run_filters import FILTERS, NOT_ENDED, NOTHING, filter_bar, runs_address, runs_page
 from pages.parts.run_panel import (
     events_list,
     items_table,
@@ -19,18 +20,21 @@ from pages.parts.run_panel import (
     receipt_table,
     run_page,
     run_panel,
-    runs_table,
+    run_ways,
     show_progress,
 )
+from pages.parts.shell import empty_state
 from pages.parts.times import zone_note
 from pages.parts.turns import standing_words
 from services.domain.actors import Actor
-from services.domain.runs import ItemState, RunProgress
-from services.errors import BadInput, NotFound
+from services.domain.runs import ItemState, RunFilter, RunKind, RunProgress, RunState
+from services.errors import AppError, BadInput, NotFound
+from services.screening import ScreeningOrder
 from services.wiring import current
 
 RETRY = "retry"
 GONE = "This run does not exist."
+NO_SUCH_FILTER = "This address asks for runs in a way we do not know."
 PAGE = 50
 
 Query = dict[str, str]
@@ -84,9 +88,52 @@ def act(_clicks: list[int | None], caps: list[str | None]) -> tuple[Any, Any, An
 
 
 def show_runs(_tick: int | None, query: Query) -> Component:
+    """One page of the runs that the address asks for; an address that asks for nothing we know says so, and stays."""
+    services, who, asked = current(), actor(), texts_of(query)
+    try:
+        wanted = parse_filter(asked)
+    except AppError as error:
+        return empty_state(error.message, dcc.Link("All runs", href="/runs", className="btn btn-secondary"))
+    found = services.runs.recent(who, team=asked.get("whose") == "team", wanted=wanted, most=PAGE + 1)
+    return runs_page(found[:PAGE], asked, services.usage.time_zone(who), is_last=len(found) <= PAGE)
+
+
+def show_filters(query: Query) -> Component:
     services, who = current(), actor()
-    runs = services.runs.recent(who, team=texts_of(query).get("whose") == "team")
-    return runs_table(runs, services.usage.time_zone(who))
+    positions = {str(row.id): row.title for row in services.positions.recent(who)}
+    people = services.runs.people(who)
+    return filter_bar(texts_of(query), people, positions, sees_team=who.may_see_team_usage)
+
+
+def change_filters(state: str | None, kind: str | None, person: str | None, position: str | None, query: Query) -> Any:
+    """The address of what is chosen now, from its first page on; unchanged controls change nothing."""
+    asked = texts_of(query)
+    chosen = dict(zip(FILTERS, map(text_of, (state, kind, person, position)), strict=True))
+    chosen = {name: "" if value == NOTHING else value for name, value in chosen.items()}
+    if chosen == {name: asked.get(name, "") for name in FILTERS}:
+        raise PreventUpdate
+    return runs_address({**asked, **chosen}, before="").removeprefix("/runs")
+
+
+def parse_filter(asked: Query) -> RunFilter:
+    """Which runs the address asks for. Raises BadInput and NotFound."""
+    try:
+        return RunFilter(
+            states=states_named(asked.get("state", "")),
+            kind=RunKind(asked["kind"]) if asked.get("kind") else None,
+            user_id=parse_id(asked["person"], NO_SUCH_FILTER) if asked.get("person") else None,
+            position_id=parse_id(asked["position"], NO_SUCH_FILTER) if asked.get("position") else None,
+            before=parse_id(asked["before"], NO_SUCH_FILTER) if asked.get("before") else None,
+        )
+    except ValueError as error:
+        raise BadInput(NO_SUCH_FILTER) from error
+
+
+def states_named(text: str) -> tuple[RunState, ...]:
+    """The states that a filter stands for. Raises ValueError."""
+    if text == NOT_ENDED:
+        return tuple(state for state in RunState if not state.is_final)
+    return (RunState(text),) if text else ()
 
 
 def show_run(query: Query) -> Component:
@@ -102,19 +149,49 @@ def show_run(query: Query) -> Component:
     return run_page(panel, zone_note(services.usage.time_zone(who)), *details(who, run, asked))
 
 
-def show_details(_states: list[str | None], query: Query) -> tuple[Component, Component, Component]:
-    """Items, receipt and history; read anew when the run's state changes."""
+def show_details(_states: list[str | None], query: Query) -> tuple[list[Component], Component, Component, Component]:
+    """Where one goes from here, items, receipt and history; read anew when the run's state changes."""
     who, asked = actor(), texts_of(query)
     return details(who, current().runs.progress(who, parse_id(asked.get("run_id"), GONE)), asked)
 
 
-def details(who: Actor, run: RunProgress, asked: Query) -> tuple[Component, Component, Component]:
+def follow(clicks: int | None, query: Query) -> list[Component]:
+    """Be told of a colleague's run, or no more."""
+    if not clicks:
+        raise PreventUpdate
+    services, who = current(), actor()
+    run = services.runs.progress(who, parse_id(texts_of(query).get("run_id"), GONE))
+    services.news.follow(who, run.run_id, wanted=not services.news.follows(who, run.run_id))
+    return ways_of(who, run)
+
+
+def ways_of(who: Actor, run: RunProgress) -> list[Component]:
+    services = current()
+    position_id = services.runs.position(who, run.run_id)
+    asks = run.user_id != who.user_id and not run.state.is_final
+    follows = services.news.follows(who, run.run_id) if asks else None
+    return run_ways(run, position_id, missing_of(who, run, position_id), follows)
+
+
+def missing_of(who: Actor, run: RunProgress, position_id: UUID | None) -> int:
+    """How many of an ended run's list could be screened now: new ones, and those whose attempt failed."""
+    if position_id is None or run.list_id is None or not run.state.is_final:
+        return 0
+    try:
+        return current().screening.quote(who, ScreeningOrder(position_id, run.list_id)).to_screen
+    except AppError:
+        # The position was archived, or the provider is not connected: nobody can be screened.
+        return 0
+
+
+def details(who: Actor, run: RunProgress, asked: Query) -> tuple[list[Component], Component, Component, Component]:
     services, shown = current(), asked.get("state", "")
     items = services.runs.items(who, run.run_id, parse_states(shown), whole_number(asked.get("after")) or 0)
     next_after = items[-1].position if len(items) == PAGE else None
     time_zone = services.usage.time_zone(who)
     return (
-        items_table(items, str(run.run_id), shown, next_after, time_zone),
+        ways_of(who, run),
+        items_table(items, str(run.run_id), services.runs.states(who, run.run_id), shown, next_after, time_zone),
         receipt_table(services.runs.receipt(who, run.run_id)),
         events_list(services.runs.events(who, run.run_id), run.name, time_zone),
     )
@@ -171,8 +248,19 @@ def register(app: Dash) -> None:
     app.callback(
         Output(ids.RUNS_TABLE, "children"), Input(ids.RUNS_TICK, "n_intervals"), Input(ids.RUNS_QUESTION, "data")
     )(show_runs)
+    app.callback(Output(ids.RUNS_FILTERS, "children"), Input(ids.RUNS_QUESTION, "data"))(show_filters)
+    app.callback(
+        Output(ids.ADDRESS, "search", allow_duplicate=True),
+        Input(ids.RUNS_STATE, "value"),
+        Input(ids.RUNS_KIND, "value"),
+        Input(ids.RUNS_PERSON, "value"),
+        Input(ids.RUNS_POSITION, "value"),
+        State(ids.RUNS_QUESTION, "data"),
+        prevent_initial_call=True,
+    )(change_filters)
     app.callback(Output(ids.RUN_BODY, "children"), Input(ids.RUN_QUESTION, "data"))(show_run)
     app.callback(
+        Output(ids.RUN_WAYS, "children"),
         Output(ids.RUN_ITEMS, "children"),
         Output(ids.RUN_RECEIPT, "children"),
         Output(ids.RUN_EVENTS, "children"),
@@ -180,6 +268,12 @@ def register(app: Dash) -> None:
         State(ids.RUN_QUESTION, "data"),
         prevent_initial_call=True,
     )(show_details)
+    app.callback(
+        Output(ids.RUN_WAYS, "children", allow_duplicate=True),
+        Input(ids.RUN_FOLLOW, "n_clicks"),
+        State(ids.RUN_QUESTION, "data"),
+        prevent_initial_call=True,
+    )(follow)
     app.callback(
         Output(ids.RUNS_DRIVEN, "data"),
         Input(ids.RUNS_DRIVE, "data"),

@@ -23,6 +23,7 @@ from pages.parts.screening_parts import (
     choose_position,
     head,
     missing,
+    one_run,
     order_form,
     problem,
     quote_words,
@@ -39,6 +40,7 @@ from services.wiring import current
 FINAL_STATES = ("succeeded", "failed", "stopped")
 MOST_IDS = 500
 MOST_REMEMBERED = 100
+NO_RUN = "This run does not exist."
 GONE = "This address names something that does not exist."
 OLD_FORM = "This form is from an earlier visit. Reload the page and start again."
 
@@ -47,11 +49,12 @@ View = dict[str, str]
 
 @dataclass(frozen=True)
 class Scope:
-    """Whom a view of this page is about: a position, and its people by list or by id, or all of them."""
+    """Whom a view of this page is about: a position, and its people by list, by id or by run, or all of them."""
 
     position_id: UUID
     list_id: UUID | None
     candidate_ids: tuple[int, ...]
+    run_id: UUID | None
 
 
 def show_head(view: View) -> tuple[Component, Component | None, bool, str]:
@@ -76,7 +79,7 @@ def show_head(view: View) -> tuple[Component, Component | None, bool, str]:
     elif people or scope.candidate_ids:
         order = order_form(services.admin.settings(who).run_cap_usd)
     else:
-        order = choose_people()
+        order = one_run(scope.position_id, scope.run_id) if scope.run_id else choose_people()
     # What is archived, or older than the choices reach, is still what the address names.
     positions.setdefault(str(position.position_id), position.title)
     if people:
@@ -179,6 +182,7 @@ def show_results(
         [standing] if standing else None,
         whole_number(view.get("page")) or 1,
         scope.candidate_ids or None,
+        scope.run_id,
     )
     shown = results_list(view, found.counts, found.rows, found.page, found.pages, opened.get("screening_id", ""))
     return shown, stamp, is_over
@@ -284,6 +288,7 @@ def parse_scope(view: View) -> Scope:
         parse_id(view.get("position"), NO_POSITION),
         parse_id(view["list"], NO_LIST) if view.get("list") else None,
         parse_ids(view),
+        parse_id(view["run"], NO_RUN) if view.get("run") else None,
     )
 
 

@@ -8,6 +8,7 @@ from dash.development.base_component import Component
 from pages import ids
 from pages.parts.candidate_table import ANY, ENRICHMENT_WORDS, FRESHNESS_WORDS, candidate_grid
 from pages.parts.shell import page_header
+from pages.parts.team_now import team_place
 from services.domain.candidate_view import ENRICHMENTS, FRESHNESSES, LONGEST_QUERY, LONGEST_WORDS, read_view
 
 dash.register_page(__name__, path="/candidates", title="Candidates", order=1)
@@ -47,6 +48,7 @@ def layout(sort: str = "", **_query: str) -> Component:
                         "Choose all that match", id=ids.CANDIDATES_CHOOSE_ALL, className="btn btn-quiet", type="button"
                     ),
                     html.Div(id=ids.CANDIDATES_CHIPS, className="chips"),
+                    team_place("candidates"),
                 ],
                 className="table-head",
             ),

@@ -11,6 +11,20 @@ MENU = "shell-menu"
 MENU_TOGGLE = "shell-menu-toggle"
 MAIN = "main"
 SHORTCUTS = "shell-shortcuts"
+TICK = "shell-tick"  # named in assets/shell.js as well
+NEWS_TOLD = "shell-news-told"
+BELL = "shell-bell"
+BELL_COUNT = "shell-bell-count"
+BELL_PANEL = "shell-bell-panel"
+BELL_LIST = "shell-bell-list"
+BELL_READ = "shell-bell-read"
+BELL_SHOWN = "shell-bell-shown"
+
+
+def team_now(place: str) -> dict[str, str]:
+    """Where a page tells who else is here and what runs; filled by the shell's one request."""
+    return {"type": "team-now", "place": place}
+
 
 # Home --------------------------------------------------------------------------------------------------
 
@@ -237,6 +251,13 @@ RUN_BODY = "run-body"
 RUN_ITEMS = "run-items"
 RUN_RECEIPT = "run-receipt"
 RUN_EVENTS = "run-events"
+RUN_FOLLOW = "run-follow"
+RUN_WAYS = "run-ways"
+RUNS_STATE = "runs-state"
+RUNS_KIND = "runs-kind"
+RUNS_PERSON = "runs-person"
+RUNS_POSITION = "runs-position"
+RUNS_FILTERS = "runs-filters"
 
 
 def run_view(run_id: str) -> dict[str, str]:

@@ -7,6 +7,7 @@ from dash.development.base_component import Component
 
 from pages import ids
 from pages.parts.position_parts import criteria_hint
+from pages.parts.team_now import team_place
 
 dash.register_page(__name__, path_template="/positions/<position_id>", title="Position")
 
@@ -35,6 +36,7 @@ def layout(position_id: str = "new", version: str = "", **_query: str) -> Compon
             dcc.Store(id=ids.POSITION_SEEN),
             dcc.Store(id=ids.POSITION_SAVED),
             html.Div(id=ids.POSITION_HEAD, className="page-header position-head"),
+            team_place("position"),
             # Shown when it is filled: nobody types into what is about to change, and nothing moves.
             html.Div(
                 [brief_form(), criteria_column()],

@@ -75,6 +75,7 @@ def end() -> None:
     """End this browser's session in the database and forget it here."""
     if current_user.is_authenticated:
         current().accounts.sign_out(current_user.secret)
+        current().presence.forget(current_user.actor)
     session.clear()
 
 

@@ -211,11 +211,17 @@ class Screening:
         standings: Sequence[str] | None = None,
         page: int = 1,
         candidate_ids: Sequence[int] | None = None,
+        run_id: UUID | None = None,
     ) -> Results:
-        """One page of people with their newest verdict, best first. Raises BadInput for an unknown standing."""
+        """One page of people with their newest verdict, best first: those named, or those of a list or of a run.
+
+        Raises BadInput for an unknown standing.
+        """
         if standings is not None and not set(standings) <= set(STANDINGS):
             raise BadInput("This filter does not exist. Choose from the verdicts shown.", "standing")
         with self.db.act_as(actor) as tx:
+            if run_id is not None:
+                list_id, candidate_ids = None, db.people_of_run(tx, run_id)
             counts = db.result_counts(tx, position_id, list_id, candidate_ids)
             shown = sum(n for standing, n in counts.items() if standings is None or standing in standings)
             pages = max(1, -(-shown // RESULTS_A_PAGE))

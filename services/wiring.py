@@ -22,7 +22,9 @@ from services.imports import Imports
 from services.leases import Leases
 from services.limits import LimiterGate, StoreWatch
 from services.lists import Lists
+from services.news import News
 from services.positions import Positions
+from services.presence import Presence
 from services.providers.crustdata import PROVIDER as CRUSTDATA
 from services.providers.openai import PROVIDER as OPENAI
 from services.providers.openai import OpenAIChat, make_client
@@ -35,6 +37,9 @@ from services.runs.outcomes import RetryPolicy
 from services.screening import Screening
 from services.screening_work import ScreeningWork
 from services.settings import Settings, load_settings
+from services.sightings import Sightings
+from services.sightings.local import LocalSightings
+from services.sightings.redis import RedisSightings
 from services.turns import Turns
 from services.usage import Usage
 
@@ -68,6 +73,8 @@ class Services:
     limiter_store: Store
     limiter_watch: StoreWatch
     turns: Turns
+    presence: Presence
+    news: News
 
 
 @dataclass(frozen=True)
@@ -143,7 +150,16 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
         limiter_store=limiter_store,
         limiter_watch=StoreWatch(limiter_store, policies_of(settings)[OPENAI]),
         turns=Turns(limiter_store, policies_of(settings), PROVIDER_OF_KIND, clock),
+        presence=Presence(database, open_sightings(settings), clock),
+        news=News(database),
     )
+
+
+def open_sightings(settings: Settings) -> Sightings:
+    """Where it is kept who is here: shared by the hosts with REDIS_URL, else by this machine's processes."""
+    if settings.redis_url is not None:
+        return RedisSightings(settings.redis_url.get_secret_value())
+    return LocalSightings(settings.home_path / "presence.sqlite3")
 
 
 def open_store(settings: Settings, name: str, *, has_few_keys: bool = False) -> Store:

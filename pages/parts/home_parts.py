@@ -8,6 +8,7 @@ import dash_bootstrap_components as dbc
 from dash import dcc, html
 from dash.development.base_component import Component
 
+from pages import ids
 from pages.parts.run_panel import runs_table
 from pages.parts.shell import card, empty_state
 from pages.parts.turns import outage_notice
@@ -55,6 +56,7 @@ def home(
             card(
                 "Your latest runs", runs_table(runs, time_zone) if runs else empty_state("You have started no run yet.")
             ),
+            card("The team now", html.Div(id=ids.team_now("home"), className="team-card")),
             html.Div([card("Lists", lists_of(lists)), card("Positions", positions_of(positions))], className="blocks"),
         ]
     )

@@ -9,6 +9,7 @@ from dash.development.base_component import Component
 
 from pages import ids
 from pages.parts.shell import card, empty_state, labelled, page_header, pager, stacked_table
+from pages.parts.team_now import team_place
 from pages.parts.times import day_words
 from services.domain.lists import LONGEST_NAME, ListSummary
 
@@ -70,6 +71,7 @@ def one_list(found: ListSummary, time_zone: str) -> Component:
                 f"{people(found.members)}. Made by {found.created_by_name} on {day}.",
                 [restore] if is_archived else [*actions(found), restore],
             ),
+            team_place("list"),
             html.Div(
                 "This list is archived. Its members are kept.",
                 className="callout",

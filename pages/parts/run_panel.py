@@ -87,17 +87,41 @@ def no_run(words: str) -> Component:
     return empty_state(words, dcc.Link("All runs", href="/runs"))
 
 
-def run_page(panel: Component, note: Component, items: Component, receipt: Component, events: Component) -> Component:
+def run_page(
+    panel: Component, note: Component, ways: list[Component], items: Component, receipt: Component, events: Component
+) -> Component:
     """A run's own page, below its head."""
     return html.Div(
         [
             html.Div([dcc.Link("All runs", href="/runs"), note], className="run-above"),
             panel,
+            html.Div(ways, id=ids.RUN_WAYS, className="run-ways"),
             card("People", html.Div(items, id=ids.RUN_ITEMS)),
             card("Receipt", html.Div(receipt, id=ids.RUN_RECEIPT)),
             card("History", html.Div(events, id=ids.RUN_EVENTS)),
         ]
     )
+
+
+def run_ways(run: RunProgress, position_id: UUID | None, missing: int, follows: bool | None) -> list[Component]:
+    """Where one goes from a run: its results, whoever is still missing, what it was for, and the bell.
+
+    `missing` people of its list have no verdict yet; `follows` is None where it is no question.
+    """
+    ways: list[Component] = []
+    if position_id is not None:
+        results = f"/screening?position={position_id}&run={run.run_id}"
+        ways.append(dcc.Link("Results of these people", href=results, className="btn btn-secondary btn-sm"))
+    if position_id is not None and run.list_id is not None and missing:
+        again = f"/screening?position={position_id}&list={run.list_id}"
+        words = f"Screen {missing:,} more without a verdict…"
+        ways.append(dcc.Link(words, href=again, className="btn btn-secondary btn-sm"))
+    if run.retry_of is not None:
+        ways.append(dcc.Link("The run before", href=f"/runs/{run.retry_of}", className="btn btn-quiet btn-sm"))
+    if follows is not None:
+        words = "Tell me no more" if follows else "Tell me when it ends"
+        ways.append(html.Button(words, id=ids.RUN_FOLLOW, className="btn btn-quiet btn-sm", type="button"))
+    return ways
 
 
 def run_panel(
@@ -314,11 +338,22 @@ def run_cells(run: RunProgress, time_zone: str) -> list[Content]:
     ]
 
 
-def items_table(items: Sequence[RunItem], run_id: str, shown: str, next_after: int | None, time_zone: str) -> Component:
-    """A page of a run's items with their reasons, and filters by state."""
+def items_table(
+    items: Sequence[RunItem],
+    run_id: str,
+    counts: Mapping[ItemState, int],
+    shown: str,
+    next_after: int | None,
+    time_zone: str,
+) -> Component:
+    """A page of a run's items with their reasons, and filters by state with how many are in each."""
     filters = html.Nav(
-        [item_filter(run_id, "", "All", shown)]
-        + [item_filter(run_id, state.value, ITEM_WORDS[state], shown) for state in ItemState],
+        [item_filter(run_id, "", f"All {sum(counts.values()):,}", shown)]
+        + [
+            item_filter(run_id, state.value, f"{ITEM_WORDS[state]} {counts[state]:,}", shown)
+            for state in ItemState
+            if counts.get(state) or state == shown
+        ],
         className="chips",
         **{"aria-label": "Items by state"},
     )

@@ -11,6 +11,7 @@ from dash.development.base_component import Component
 
 from pages import ids
 from pages.parts.shell import empty_state, pager
+from pages.parts.team_now import team_place
 from services.domain.money import show_usd
 from services.domain.quotas import left_words
 from services.domain.runs import show_reason
@@ -109,6 +110,19 @@ def choose_people() -> Component:
     return html.P("Choose a list above to screen its people.", className="text-secondary")
 
 
+def one_run(position_id: UUID, run_id: UUID) -> Component:
+    """The results below are those of one run's people: which, and the way to everybody's."""
+    return html.P(
+        [
+            "Only the people of ",
+            dcc.Link("one run", href=f"/runs/{run_id}"),
+            " are shown. ",
+            dcc.Link("Show everybody", href=address({}, position=str(position_id))),
+        ],
+        className="text-secondary",
+    )
+
+
 def order_form(default_cap: Decimal | None) -> Component:
     return html.Section(
         [
@@ -163,6 +177,7 @@ def order_form(default_cap: Decimal | None) -> Component:
                 ],
                 className="quote-line",
             ),
+            team_place("screening"),
             html.Div(id=ids.SCREENING_OUTAGE),
             # For what form the price is. Beside the form: without one, Dash must not look for its boxes.
             dcc.Store(id=ids.SCREENING_QUOTED),

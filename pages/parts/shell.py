@@ -10,6 +10,9 @@ from dash.development.base_component import Component
 from pages import ids
 from services.domain.actors import Actor
 
+LOOK_MS = 15_000
+"""How often a page that is looked at says so and asks for news; half of what a sighting lasts."""
+
 # What a component shows: words, another component, or several of either.
 Content = str | Component | Sequence[str | Component]
 
@@ -35,6 +38,7 @@ PROVIDER_NAMES = {
 SHORTCUTS = (
     ("?", "This help"),
     ("g then h, c, l, i, p, s, r, u, a", "Go to Home, Candidates, Lists, Imports, Positions, Screening, Runs, …"),
+    ("g then n", "News of your runs"),
     ("/", "Go to the search box of the page"),
     ("Esc", "Close what is open"),
 )
@@ -50,6 +54,7 @@ def shell(actor: Actor | None, org_name: str, provider_modes: Mapping[str, str],
             dcc.Store(id=ids.RUNS_DRIVE),
             dcc.Store(id=ids.RUNS_DRIVEN),
             dcc.Store(id=ids.THEME),
+            *(news_parts() if actor else []),
             top_bar(actor, org_name, csrf_token) if actor else None,
             provider_banner(provider_modes) if actor else None,
             html.Main(page_container, id=ids.MAIN, tabIndex="-1", className="page"),
@@ -70,6 +75,7 @@ def top_bar(actor: Actor, org_name: str, csrf_token: str) -> Component:
         dbc.Navbar(
             [
                 dcc.Link("SourcingX", href="/", className="navbar-brand"),
+                bell(),
                 html.Button(
                     html.Span(className="navbar-toggler-icon"),
                     id=ids.MENU_TOGGLE,
@@ -92,6 +98,49 @@ def top_bar(actor: Actor, org_name: str, csrf_token: str) -> Component:
             dark=False,
         )
     )
+
+
+def bell() -> Component:
+    """Beside the menu, not in it: it is seen on a phone too."""
+    return html.Div(
+        [
+            html.Button(
+                html.Span("Bell", className="visually-hidden", **{"data-key": "n"}),
+                id=ids.BELL,
+                className="btn btn-quiet bell",
+                type="button",
+                title="News of your runs",
+                **{"aria-label": "News of your runs", "aria-haspopup": "dialog", "aria-describedby": ids.BELL_COUNT},
+            ),
+            html.Span(id=ids.BELL_COUNT, className="bell-count", role="status", **{"aria-live": "polite"}),
+        ],
+        className="bell-place",
+    )
+
+
+def news_parts() -> list[Component]:
+    """What the bell needs besides its button (callbacks/news.py)."""
+    return [
+        dcc.Interval(id=ids.TICK, interval=LOOK_MS),
+        dcc.Store(id=ids.NEWS_TOLD),
+        dcc.Store(id=ids.BELL_SHOWN),
+        dbc.Offcanvas(
+            [
+                html.Button(
+                    "Mark all read",
+                    id=ids.BELL_READ,
+                    className="btn btn-outline-secondary btn-sm mb-2",
+                    type="button",
+                    hidden=True,
+                ),
+                html.Div(id=ids.BELL_LIST),
+            ],
+            id=ids.BELL_PANEL,
+            title="News of your runs",
+            placement="end",
+            is_open=False,
+        ),
+    ]
 
 
 def place_name(name: str, key: str) -> Component:

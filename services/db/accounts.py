@@ -1,6 +1,6 @@
 """SQL of accounts: sign-in and sessions over all organizations, members and their history within one."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -182,6 +182,11 @@ def count_sessions(tx: Tx, user_id: UUID, idle_seconds: float) -> int:
 def list_members(tx: Tx, limit: int, offset: int = 0) -> list[Member]:
     with tx.cursor(row_factory=class_row(Member)) as cur:
         return cur.execute(Q["list_members"], {"limit": limit, "offset": offset}).fetchall()
+
+
+def names_of(tx: Tx, user_ids: Sequence[UUID]) -> dict[UUID, str]:
+    """The names of those who may sign in; nobody else is in it."""
+    return dict(tx.execute(Q["names_of"], {"user_ids": list(user_ids)}).fetchall())
 
 
 def find_member(tx: Tx, user_id: UUID) -> Member | None:

@@ -13,7 +13,8 @@ from psycopg.types.json import Jsonb
 
 from services.db.pool import Tx
 from services.db.sql import queries
-from services.domain.runs import ItemState, ReceiptLine, RunEvent, RunItem, RunKind, RunProgress, RunState
+from services.domain.runs import ItemState, ReceiptLine, RunEvent, RunFilter, RunItem, RunKind, RunProgress, RunState
+from services.domain.team import RunUnderWay
 
 Q = queries("runs")
 
@@ -263,10 +264,40 @@ def find_progress(tx: Tx, run_id: UUID, bounds: StartBounds = SHIPPED_BOUNDS) ->
         return cursor.execute(Q["find_progress"], values).fetchone()
 
 
-def recent_runs(tx: Tx, user_id: UUID | None, before: datetime | None, limit: int) -> list[RunProgress]:
-    values = {"user_id": user_id, "before": before, "limit": limit}
+def recent_runs(tx: Tx, wanted: RunFilter, user_id: UUID | None, limit: int) -> list[RunProgress]:
+    """The newest runs that pass, of one user or of everybody; `wanted.user_id` has no say here."""
+    values = {
+        "user_id": user_id,
+        "states": [str(state) for state in wanted.states] or None,
+        "kind": wanted.kind,
+        "position_id": wanted.position_id,
+        "before": wanted.before,
+        "limit": limit,
+    }
     with tx.cursor(row_factory=kwargs_row(read_progress)) as cursor:
         return cursor.execute(Q["recent_runs"], values).fetchall()
+
+
+def people_who_ran(tx: Tx) -> list[tuple[UUID, str]]:
+    return [(row[0], row[1]) for row in tx.execute(Q["people_who_ran"]).fetchall()]
+
+
+def position_of_run(tx: Tx, run_id: UUID) -> UUID | None:
+    row = tx.execute(Q["position_of_run"], {"run_id": run_id}).fetchone()
+    return row[0] if row else None
+
+
+def runs_under_way(
+    tx: Tx, position_id: UUID | None, list_id: UUID | None, *, everything: bool, limit: int
+) -> list[RunUnderWay]:
+    values = {"position_id": position_id, "list_id": list_id, "everything": everything, "limit": limit}
+    with tx.cursor(row_factory=kwargs_row(read_under_way)) as cursor:
+        return cursor.execute(Q["runs_under_way"], values).fetchall()
+
+
+def read_under_way(**values: Any) -> RunUnderWay:
+    kind, state = RunKind(values.pop("kind")), RunState(values.pop("state"))
+    return RunUnderWay(kind=kind, state=state, **values)
 
 
 def page_of_items(tx: Tx, run_id: UUID, states: Sequence[ItemState] | None, after: int, limit: int) -> list[RunItem]:

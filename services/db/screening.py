@@ -147,6 +147,10 @@ def pick_candidates(
     return [row[0] for row in tx.execute(Q["pick_candidates"], parameters).fetchall()]
 
 
+def people_of_run(tx: Tx, run_id: UUID) -> list[int]:
+    return [row[0] for row in tx.execute(Q["people_of_run"], {"run_id": run_id}).fetchall()]
+
+
 def result_counts(
     tx: Tx, position_id: UUID, list_id: UUID | None, candidate_ids: Sequence[int] | None
 ) -> dict[str, int]:

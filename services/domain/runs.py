@@ -87,6 +87,23 @@ class ItemState(StrEnum):
     UNKNOWN = "unknown"
 
 
+@dataclass(frozen=True)
+class RunFilter:
+    """Which runs somebody wants to see, behind the run `before`; what is None or empty does not narrow it."""
+
+    states: tuple[RunState, ...] = ()
+    kind: RunKind | None = None
+    user_id: UUID | None = None
+    position_id: UUID | None = None
+    before: UUID | None = None
+
+    @property
+    def narrows(self) -> bool:
+        return bool(self.states or self.kind or self.user_id or self.position_id)
+
+
+ALL_RUNS: Final = RunFilter()
+
 RETRIED_STATES = (ItemState.FAILED, ItemState.REFUSED, ItemState.UNKNOWN)
 """What "retry failed" takes into its new run; a refusal is often a setting that was mended since."""
 

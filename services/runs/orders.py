@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from decimal import Decimal
 from typing import Any, NoReturn
 from uuid import UUID
@@ -14,10 +13,12 @@ from services.db.runs import SHIPPED_BOUNDS, DriveRow, LockedRun, NewRun, StartB
 from services.domain.actors import Actor
 from services.domain.money import show_exact_usd
 from services.domain.runs import (
+    ALL_RUNS,
     RETRIED_STATES,
     ItemState,
     ReceiptLine,
     RunEvent,
+    RunFilter,
     RunItem,
     RunKind,
     RunProgress,
@@ -106,11 +107,25 @@ class Runs:
         with self.database.act_as(actor) as tx:
             return self.find(tx, run_id)
 
-    def recent(self, actor: Actor, *, team: bool = False, before: datetime | None = None) -> list[RunProgress]:
-        """The newest runs: one's own, or with `team` and the right to it everybody's."""
-        whose = None if team and actor.may_see_team_usage else actor.user_id
+    def recent(
+        self, actor: Actor, *, team: bool = False, wanted: RunFilter = ALL_RUNS, most: int = PAGE_SIZE
+    ) -> list[RunProgress]:
+        """The newest runs that pass: one's own, or with `team` and the right to it everybody's or one person's."""
+        whose = wanted.user_id if team and actor.may_see_team_usage else actor.user_id
         with self.database.act_as(actor) as tx:
-            return db.recent_runs(tx, whose, before, PAGE_SIZE)
+            return db.recent_runs(tx, wanted, whose, most)
+
+    def people(self, actor: Actor) -> list[tuple[UUID, str]]:
+        """Who has started runs, by id and name; for those who may see the team's."""
+        if not actor.may_see_team_usage:
+            return []
+        with self.database.act_as(actor) as tx:
+            return db.people_who_ran(tx)
+
+    def position(self, actor: Actor, run_id: UUID) -> UUID | None:
+        """The position that a run was for; None where it was for none, or does not exist."""
+        with self.database.act_as(actor) as tx:
+            return db.position_of_run(tx, run_id)
 
     def items(
         self, actor: Actor, run_id: UUID, states: Sequence[ItemState] | None = None, after: int = 0

@@ -68,6 +68,10 @@ SELECT u.id, u.name, u.email, u.role, u.is_active, u.last_seen_at, u.created_at,
  ORDER BY u.is_active DESC, lower(u.name), u.id
  LIMIT %(limit)s OFFSET %(offset)s
 
+-- name: names_of
+-- Those of these users who may sign in, by name.
+SELECT id, name FROM users WHERE id = ANY (%(user_ids)s) AND is_active
+
 -- name: find_member
 -- One user of the organization, held until the end of the transaction.
 SELECT id, name, email, role, is_active, last_seen_at, created_at, false AS is_invited

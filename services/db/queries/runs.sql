@@ -55,7 +55,7 @@ SELECT r.id AS run_id, r.user_id, u.name AS user_name, r.kind, r.state, r.pause_
  WHERE r.id = %(run_id)s
 
 -- name: recent_runs
--- The newest runs, of one user or of all the organization's.
+-- Runs, the newest first, of one user or of all the organization's, behind a run that was shown last.
 SELECT r.id AS run_id, r.user_id, u.name AS user_name, r.kind, r.state, r.pause_reason, r.message, r.title,
        r.version_id, r.list_id, l.name AS list_name, r.retry_of,
        r.items, r.done, r.failed, r.refused, r.skipped, r.unknown, r.per_minute::float8 AS per_minute, r.cost_usd, r.unknown_usd, r.cap_usd, r.estimate_usd, r.estimate_calls,
@@ -64,9 +64,35 @@ SELECT r.id AS run_id, r.user_id, u.name AS user_name, r.kind, r.state, r.pause_
        coalesce(r.state = 'running' AND r.lease_until < clock_timestamp(), false) AS is_interrupted,
        NULL::int AS queue_place, '' AS waits_for
   FROM runs r JOIN users u ON u.id = r.user_id LEFT JOIN lists l ON l.id = r.list_id
- WHERE (%(user_id)s::uuid IS NULL OR r.user_id = %(user_id)s)
-   AND (%(before)s::timestamptz IS NULL OR r.created_at < %(before)s)
+ WHERE r.org_id = current_org()
+   AND (%(user_id)s::uuid IS NULL OR r.user_id = %(user_id)s)
+   AND (%(states)s::text[] IS NULL OR r.state = ANY (%(states)s))
+   AND (%(kind)s::text IS NULL OR r.kind = %(kind)s)
+   AND (%(position_id)s::uuid IS NULL
+        OR r.version_id IN (SELECT v.id FROM position_versions v WHERE v.position_id = %(position_id)s))
+   AND (%(before)s::uuid IS NULL
+        OR (r.created_at, r.id) < (SELECT b.created_at, b.id FROM runs b WHERE b.id = %(before)s))
  ORDER BY r.created_at DESC, r.id DESC LIMIT %(limit)s
+
+-- name: people_who_ran
+-- The users who have started any run, for the filter of those who see the team's.
+SELECT u.id, u.name FROM users u
+ WHERE u.org_id = current_org() AND EXISTS (SELECT 1 FROM runs r WHERE r.org_id = u.org_id AND r.user_id = u.id)
+ ORDER BY lower(u.name), u.id
+
+-- name: position_of_run
+-- The position whose criteria a run used, if it used any.
+SELECT v.position_id FROM runs r JOIN position_versions v ON v.id = r.version_id WHERE r.id = %(run_id)s
+
+-- name: runs_under_way
+-- Runs of the organization that have not ended, the oldest first: for a position, for a list, or all.
+SELECT r.id AS run_id, r.user_id, u.name AS user_name, r.kind, r.state, r.title, r.items,
+       r.done + r.failed + r.refused + r.skipped + r.unknown AS settled
+  FROM runs r JOIN users u ON u.id = r.user_id
+ WHERE r.org_id = current_org() AND r.finished_at IS NULL
+   AND (%(everything)s OR r.list_id = %(list_id)s::uuid
+        OR r.version_id IN (SELECT v.id FROM position_versions v WHERE v.position_id = %(position_id)s::uuid))
+ ORDER BY r.created_at, r.id LIMIT %(limit)s
 
 -- name: page_of_items
 -- Some items of a run in their order, of one state or of all.

@@ -88,6 +88,10 @@ SELECT a.candidate_id
  ORDER BY a.position, a.candidate_id
  LIMIT %(limit)s
 
+-- name: people_of_run
+-- Whom a run was about, as far as they still exist.
+SELECT i.candidate_id FROM run_items i WHERE i.run_id = %(run_id)s AND i.candidate_id IS NOT NULL
+
 -- name: result_counts
 -- How the people in view stand: by the verdict that counts, and by state where there is none.
 SELECT standing, count(*) FROM standings(%(position_id)s, %(list_id)s, %(candidate_ids)s) GROUP BY standing

@@ -75,7 +75,7 @@ def test_every_state_of_a_person_is_a_word_in_sentence_case(state: ItemState) ->
 )
 def test_a_reason_written_by_the_database_is_told_without_machinery(stored: str) -> None:
     item = RunItem(1, 1, 1, "Noa Example", "", ItemState.UNKNOWN, 1, "process_lost", stored, BEGAN)
-    table = items_table([item], "r", "", None, "UTC").children[1].children
+    table = items_table([item], "r", {ItemState.UNKNOWN: 1}, "", None, "UTC").children[1].children
     reason = words(table.children[1].children[0].children[3])
     assert not ENGINEERS.search(reason) and "interrupted" in reason
 
