@@ -38,7 +38,6 @@ def filter_bar(
             words,
             href=runs_address(query, whose=value, person="", before=""),
             className="segment" + (" segment-on" if is_team == (value == "team") else ""),
-            **{"aria-current": "true"} if is_team == (value == "team") else {},
         )
         for words, value in (("Mine", ""), ("The team's", "team"))
     ]

@@ -250,13 +250,15 @@ def standing_tabs(view: Mapping[str, str], counts: Mapping[str, int], total: int
     for standing, words in STANDING_WORDS.items():
         if counts.get(standing) or standing in VERDICTS:
             tabs.append(tab(view, standing, f"{words} {counts.get(standing, 0):,}", standing == chosen))
-    export = {name: view[name] for name in ("position", "list", "standing") if view.get(name)}
+    wanted = {name: view[name] for name in ("position", "list", "standing") if view.get(name)}
+    export = html.A(
+        "Export CSV", href=f"/exports/candidates.csv?{urlencode(wanted)}", className="btn btn-secondary btn-sm"
+    )
     return html.Div(
         [
             html.Nav(tabs, className="segments", **{"aria-label": "Filter by verdict"}),
-            html.A(
-                "Export CSV", href=f"/exports/candidates.csv?{urlencode(export)}", className="btn btn-secondary btn-sm"
-            ),
+            # A file of one run's people does not exist; one of everybody is not what stands here.
+            None if view.get("run") else export,
         ],
         className="results-bar",
     )

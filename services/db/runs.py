@@ -270,12 +270,17 @@ def recent_runs(tx: Tx, wanted: RunFilter, user_id: UUID | None, limit: int) -> 
         "user_id": user_id,
         "states": [str(state) for state in wanted.states] or None,
         "kind": wanted.kind,
-        "position_id": wanted.position_id,
+        "version_ids": versions_of(tx, wanted.position_id) if wanted.position_id else None,
         "before": wanted.before,
         "limit": limit,
     }
     with tx.cursor(row_factory=kwargs_row(read_progress)) as cursor:
-        return cursor.execute(Q["recent_runs"], values).fetchall()
+        # Never prepared: a plan for any filter would serve none of them.
+        return cursor.execute(Q["recent_runs"], values, prepare=False).fetchall()
+
+
+def versions_of(tx: Tx, position_id: UUID) -> list[UUID]:
+    return [row[0] for row in tx.execute(Q["versions_of"], {"position_id": position_id}).fetchall()]
 
 
 def people_who_ran(tx: Tx) -> list[tuple[UUID, str]]:

@@ -10,7 +10,7 @@ from uuid import UUID
 from services.domain.team import Sighting
 
 LASTS_SECONDS: Final = 30.0
-MOST_READ: Final = 500
+MOST_READ: Final = 200
 
 
 class SightingsUnavailable(Exception):

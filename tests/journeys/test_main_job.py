@@ -53,7 +53,7 @@ def test_a_file_becomes_verdicts_and_a_receipt(browser: Browser, product: Produc
         large_list = puts_many_on_a_list(ana)
         position_id = writes_a_position(ana)
         run_id = screens(ana, position_id, list_id)
-        watches_and_leaves(ana, product, position_id, large_list)
+        watches_and_leaves(ana, ben, product, position_id, large_list)
         reads_the_evidence(ana, position_id, large_list)
         decides_by_keyboard(ana, ben, position_id, list_id)
         takes_the_results_away(ana, position_id, list_id)
@@ -214,8 +214,11 @@ def screens(ana: Walker, position_id: str, list_id: str) -> UUID:
     return found
 
 
-def watches_and_leaves(ana: Walker, product: Product, position_id: str, list_id: str) -> None:
-    """Results come while the run goes on; it goes on when nobody looks, and is there for who comes back."""
+def watches_and_leaves(ana: Walker, ben: Walker, product: Product, position_id: str, list_id: str) -> None:
+    """Results come while the run goes on; it goes on when nobody looks, and is there for who comes back.
+
+    A colleague at the same position sees who screens; whoever left finds the end under the bell.
+    """
     product.simulators.faults(
         latency=[{"provider": "openai", "distribution": {"kind": "uniform", "low": 1.0, "high": 2.0}}]
     )
@@ -232,17 +235,41 @@ def watches_and_leaves(ana: Walker, product: Product, position_id: str, list_id:
     expect(page.locator(".result-row .score").first).to_be_visible()
     state, _done = done_of(product, list_id)
     ana.step("running")
+    ben.open(f"/positions/{position_id}")
+    others = ben.page.locator(".team-line")
+    expect(others.get_by_role("link", name="Screening by Ana Demo, ")).to_contain_text(f" of {LARGE}")
+    expect(others).to_contain_text("Also here: Ana Demo.")
+    ben.step("colleague-sees-who-screens", everywhere=True)
     ana.new_tab()
     wait_until(lambda: done_of(product, list_id)[0] == "succeeded", 60)
     assert state == "running"
     product.simulators.faults(latency=[{"provider": "openai", "distribution": 0.05}])
     ana.open("/runs")
+    unread = ana.page.locator("#shell-bell-count")
+    expect(unread).to_have_text("1 unread")
+    ana.page.get_by_label("Position").select_option(label=POSITION)
+    ana.page.wait_for_url(re.compile(f"position={position_id}"))
+    expect(ana.page.locator(".runs-table tbody tr")).to_have_count(2)
+    ana.page.get_by_label("State").select_option(label="Not ended")
+    expect(ana.page.get_by_text("No run is like that.")).to_be_visible()
+    ana.page.go_back()
+    expect(ana.page.locator(".runs-table tbody tr")).to_have_count(2)
     ana.step("runs", everywhere=True)
-    ana.page.get_by_role("link", name=re.compile(POSITION)).first.click()
+    ana.page.locator("body").press("g")
+    ana.page.keyboard.press("n")
+    news = ana.page.get_by_role("dialog", name="News of your runs")
+    expect(news.locator("li").first).to_contain_text(re.compile(f"Finished.*New.*{POSITION}", re.S))
+    ana.step("bell", everywhere=True)
+    news.get_by_role("link", name=re.compile(POSITION)).first.click()
+    expect(news).to_be_hidden()
     expect(ana.page.locator(".run-panel .chip").first).to_have_text("Finished")
     expect(ana.page.locator(".run-sentence")).to_have_text(f"{LARGE} of {LARGE}.")
     expect(ana.page.locator("#run-receipt tfoot")).to_contain_text("Sum")
+    expect(unread).to_have_text("")
     ana.step("run", everywhere=True)
+    ana.page.get_by_role("link", name="Results of these people").click()
+    expect(ana.page.get_by_text("Only the people of one run are shown.")).to_be_visible()
+    expect(ana.page.get_by_role("link", name=f"All {LARGE}")).to_be_visible()
 
 
 def done_of(product: Product, list_id: str) -> tuple[str, int]:

@@ -20,7 +20,7 @@ from tests.journeys.walking import walkers
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 TENANT_TABLES = (
     "users lists list_members candidates candidate_profiles positions position_versions runs run_items drives intents"
-    " ledger screenings overrides imports import_rejects"
+    " ledger screenings overrides imports import_rejects run_news"
 ).split()
 
 
@@ -56,6 +56,9 @@ class Property:
             f"/runs/{self.run_id}",
             f"/runs/{self.run_id}?state=done",
             "/runs?whose=team",
+            f"/runs?whose=team&person={self.user_id}&position={self.position_id}",
+            f"/runs?whose=team&before={self.run_id}",
+            f"/screening?position={self.position_id}&run={self.run_id}",
             f"/imports/{self.import_id}",
             f"/usage?span=all&user={self.user_id}",
             f"/usage?span=all&run={self.run_id}",
@@ -101,7 +104,9 @@ class Property:
             ids.CANDIDATES_CHOSEN: {"ids": [str(self.candidate_id)]},
             ids.CANDIDATES_PERSON: str(self.candidate_id),
             ids.RUN_QUESTION: {"run_id": self.run_id},
-            ids.RUNS_QUESTION: {"whose": "team"},
+            ids.RUNS_QUESTION: {"whose": "team", "person": self.user_id, "position": self.position_id},
+            ids.NEWS_TOLD: 0,
+            ids.BELL_SHOWN: 1_000_000,
             ids.RUNS_DRIVE: self.drive_id,
             ids.USAGE_QUESTION: {"span": "all", "user": self.user_id, "run": self.run_id},
             ids.ADMIN_CHANGED: str(uuid4()),
@@ -122,6 +127,7 @@ class Property:
             "number": 1,
             "make": "inactive",
             "part": f"list={self.list_id}",
+            "place": "home",
         }
         return known[key]
 

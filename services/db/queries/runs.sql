@@ -68,11 +68,14 @@ SELECT r.id AS run_id, r.user_id, u.name AS user_name, r.kind, r.state, r.pause_
    AND (%(user_id)s::uuid IS NULL OR r.user_id = %(user_id)s)
    AND (%(states)s::text[] IS NULL OR r.state = ANY (%(states)s))
    AND (%(kind)s::text IS NULL OR r.kind = %(kind)s)
-   AND (%(position_id)s::uuid IS NULL
-        OR r.version_id IN (SELECT v.id FROM position_versions v WHERE v.position_id = %(position_id)s))
+   AND (%(version_ids)s::uuid[] IS NULL OR r.version_id = ANY (%(version_ids)s))
    AND (%(before)s::uuid IS NULL
         OR (r.created_at, r.id) < (SELECT b.created_at, b.id FROM runs b WHERE b.id = %(before)s))
  ORDER BY r.created_at DESC, r.id DESC LIMIT %(limit)s
+
+-- name: versions_of
+-- The versions of a position's brief: by them its runs are found through an index.
+SELECT id FROM position_versions WHERE position_id = %(position_id)s
 
 -- name: people_who_ran
 -- The users who have started any run, for the filter of those who see the team's.

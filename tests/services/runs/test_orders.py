@@ -10,7 +10,7 @@ import pytest
 
 from services.db.pool import Database
 from services.domain.actors import Actor
-from services.domain.runs import ItemState, RunKind, RunState, StartedRun
+from services.domain.runs import ItemState, RunFilter, RunKind, RunState, StartedRun
 from services.errors import AppError, BadInput, Conflict, NotAllowed, NotFound, OutOfBudget
 from services.runs.orders import MembersOf, RunRequest, Runs, TheseCandidates
 from tests.faults.rig import make_candidates
@@ -144,6 +144,60 @@ def test_recent_runs_are_ones_own_unless_one_may_see_the_teams(runs: Runs, super
     start(runs, team.recruiter, make_candidates(superuser, team.org_id, 1))
     assert len(runs.recent(team.manager, team=True)) == 1
     assert runs.recent(team.manager) == [] and runs.recent(team.colleague, team=True) == []
+
+
+def test_runs_are_found_by_state_person_and_position_and_a_page_behind_the_last_one_shown(
+    runs: Runs, superuser: Superuser, team: Team, rivals: Team
+) -> None:
+    person = make_candidates(superuser, team.org_id, 1)
+    started = [start(runs, actor, person).run_id for actor in (team.recruiter, team.colleague) * 3]
+    # Several in one instant: the id tells which comes first.
+    superuser.execute("UPDATE runs SET created_at = date_trunc('day', created_at) + interval '1 s' * (items - 1)")
+    end(superuser, started[0], ["failed"])
+    foreign = start(runs, rivals.recruiter, make_candidates(superuser, rivals.org_id, 1)).run_id
+
+    def found(actor: Actor, **wanted: Any) -> list[UUID]:
+        return [run.run_id for run in runs.recent(actor, team=True, wanted=RunFilter(**wanted), most=2)]
+
+    pages, before = [], None
+    while page := found(team.manager, before=before):
+        pages.append(page)
+        before = page[-1]
+    assert [len(page) for page in pages] == [2, 2, 2]
+    assert sorted(run_id for page in pages for run_id in page) == sorted(started)
+    assert found(team.manager, before=foreign) == []
+    assert found(team.manager, states=(RunState.SUCCEEDED,)) == [started[0]]
+    assert found(team.manager, states=(RunState.QUEUED, RunState.PAUSED), user_id=team.recruiter.user_id)
+    assert found(team.manager, kind=RunKind.EMAILS) == found(team.manager, user_id=rivals.recruiter.user_id) == []
+    assert set(found(team.recruiter, user_id=team.colleague.user_id)) <= set(started[::2]), "one's own only"
+    assert [name for _, name in runs.people(team.manager)] == [team.recruiter.name, team.colleague.name]
+    assert runs.people(team.recruiter) == []
+
+
+def test_runs_are_found_by_the_position_they_were_for_whichever_its_version(
+    runs: Runs, superuser: Superuser, team: Team, rivals: Team
+) -> None:
+    person = make_candidates(superuser, team.org_id, 1)
+    position_id = superuser.execute(
+        "INSERT INTO positions (org_id, title, created_by) VALUES (%s, 'Baker', %s) RETURNING id",
+        [team.org_id, team.recruiter.user_id],
+    ).fetchone()[0]
+    versions = [
+        superuser.execute(
+            "INSERT INTO position_versions (org_id, position_id, number, edited_by)"
+            " VALUES (%s, %s, %s, %s) RETURNING id",
+            [team.org_id, position_id, number, team.recruiter.user_id],
+        ).fetchone()[0]
+        for number in (1, 2)
+    ]
+    of_it = [start(runs, team.recruiter, person, version_id=version).run_id for version in versions]
+    other = start(runs, team.recruiter, person).run_id
+    wanted = RunFilter(position_id=position_id)
+    assert [run.run_id for run in runs.recent(team.recruiter, wanted=wanted)] == of_it[::-1]
+    assert runs.recent(rivals.manager, team=True, wanted=wanted) == []
+    assert runs.recent(team.recruiter, wanted=RunFilter(position_id=uuid4())) == []
+    assert runs.position(team.colleague, of_it[0]) == position_id
+    assert runs.position(team.colleague, other) is None and runs.position(rivals.admin, of_it[0]) is None
 
 
 def test_retry_makes_one_new_run_of_what_brought_no_result(runs: Runs, superuser: Superuser, team: Team) -> None:
