@@ -126,6 +126,7 @@
       const hasNews = states.some((state) => ENDS.includes(state));
       return hasNews && isLookedAt() ? Date.now() : window.dash_clientside.no_update;
     },
+    isInBackground: () => !isLookedAt(),
     openBell() {
       const [trigger] = window.dash_clientside.callback_context.triggered;
       return Boolean(trigger && trigger.prop_id.endsWith(".n_clicks"));

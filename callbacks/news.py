@@ -86,6 +86,10 @@ def register(app: Dash) -> None:
         Input({"type": "run-state", "run": ALL}, "data"),
         prevent_initial_call=True,
     )
+    # A page that was opened in the background waits until it is looked at.
+    app.clientside_callback(
+        ClientsideFunction("shell", "isInBackground"), Output(ids.TICK, "disabled"), Input(ids.TICK, "id")
+    )
     app.callback(
         Output(ids.BELL_LIST, "children"),
         Output(ids.BELL_READ, "hidden"),

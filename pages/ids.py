@@ -15,6 +15,7 @@ TICK = "shell-tick"  # named in assets/shell.js as well
 NEWS_TOLD = "shell-news-told"
 BELL = "shell-bell"
 BELL_COUNT = "shell-bell-count"
+BELL_TITLE = "shell-bell-title"
 BELL_PANEL = "shell-bell-panel"
 BELL_LIST = "shell-bell-list"
 BELL_READ = "shell-bell-read"

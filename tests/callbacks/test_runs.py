@@ -118,7 +118,7 @@ def test_the_runs_page_shows_what_its_address_asks_for_and_turns_its_pages(
     assert "No runs yet." in table(manager, {})
 
     for name in ("state", "kind", "person", "position", "before"):
-        for odd in (*ODD, "nonsense", "x\ud800"):
+        for odd in ("nonsense", "²", "", "9" * 40):
             answer = table(manager, {"whose": "team", name: odd})
             assert "incident" not in answer, (name, odd)
     assert "in a way we do not know" in table(manager, {"state": "nonsense"})
