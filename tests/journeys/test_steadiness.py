@@ -29,6 +29,15 @@ OBSERVE = """
         }
     }).observe({ type: "layout-shift", buffered: true });
 """
+LOOK = """(state) => {
+    Object.defineProperty(document, "visibilityState", { value: state, configurable: true });
+    document.dispatchEvent(new Event("visibilitychange"));
+}"""
+IS_ASKING = """() => {
+    const find = (node) => Array.isArray(node) ? node.map(find).find(Boolean)
+        : node && node.props && (node.props.id === "shell-tick" ? node.props : find(node.props.children));
+    return !find(window.dash_stores[0].getState().layout).disabled;
+}"""
 OVERLAPS = """() => {
     const notices = document.getElementById("shell-notices").getBoundingClientRect();
     return [...document.querySelectorAll("main button, main a.btn")].filter((button) => {
@@ -118,6 +127,25 @@ def test_an_address_of_nothing_says_so_and_shows_the_way_on(browser: Browser, pr
         expect(page.locator(".empty-state")).to_contain_text(words)
         expect(page.get_by_role("link", name=way)).to_be_visible()
         expect(page.get_by_role("button", name="Import", exact=True)).to_be_hidden()
+    context.close()
+
+
+def test_a_notice_leads_on_and_a_page_in_the_background_asks_for_nothing(browser: Browser, product: Product) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    sign_in_by_hand(page, product.url, SOL, product.password)
+    page.wait_for_load_state("networkidle")
+    page.evaluate("void sourcingx.say('Finished: a run.', 'success', false, '/lists')")
+    page.get_by_role("link", name="Open", exact=True).click()
+    expect(page.get_by_role("heading", name="Lists", level=1)).to_be_visible()
+    expect(page.locator("#shell-notices")).to_have_text("")
+    page.wait_for_load_state("networkidle")
+    assert page.evaluate(IS_ASKING)
+    page.evaluate(LOOK, "hidden")
+    page.wait_for_function(f"() => !({IS_ASKING})()")
+    with page.expect_request(lambda request: "shell-tick.n_intervals" in (request.post_data or "")):
+        page.evaluate(LOOK, "visible")
+    page.wait_for_function(IS_ASKING)
     context.close()
 
 
