@@ -98,11 +98,12 @@ def show_runs(_tick: int | None, query: Query) -> Component:
     return runs_page(found[:PAGE], asked, services.usage.time_zone(who), is_last=len(found) <= PAGE)
 
 
-def show_filters(query: Query) -> Component:
+def show_filters(query: Query) -> tuple[Component, bool]:
+    """The filters, and that what stands below them may show."""
     services, who = current(), actor()
     positions = {str(row.id): row.title for row in services.positions.recent(who)}
     people = services.runs.people(who)
-    return filter_bar(texts_of(query), people, positions, sees_team=who.may_see_team_usage)
+    return filter_bar(texts_of(query), people, positions, sees_team=who.may_see_team_usage), False
 
 
 def change_filters(state: str | None, kind: str | None, person: str | None, position: str | None, query: Query) -> Any:
@@ -248,7 +249,9 @@ def register(app: Dash) -> None:
     app.callback(
         Output(ids.RUNS_TABLE, "children"), Input(ids.RUNS_TICK, "n_intervals"), Input(ids.RUNS_QUESTION, "data")
     )(show_runs)
-    app.callback(Output(ids.RUNS_FILTERS, "children"), Input(ids.RUNS_QUESTION, "data"))(show_filters)
+    app.callback(
+        Output(ids.RUNS_FILTERS, "children"), Output(ids.RUNS_TABLE, "hidden"), Input(ids.RUNS_QUESTION, "data")
+    )(show_filters)
     app.callback(
         Output(ids.ADDRESS, "search", allow_duplicate=True),
         Input(ids.RUNS_STATE, "value"),

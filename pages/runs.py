@@ -16,7 +16,8 @@ def layout(**query: str) -> Component:
             page_header("Runs", "Everything that was started in the background; it goes on when you close the page."),
             dcc.Store(id=ids.RUNS_QUESTION, data=query),
             dcc.Interval(id=ids.RUNS_TICK, interval=5000),
-            html.Div(id=ids.RUNS_FILTERS, className="runs-filters"),
-            html.Div(id=ids.RUNS_TABLE),
+            html.Div(id=ids.RUNS_FILTERS),
+            # Shown from the top down, so that nothing is pushed away that somebody looks at already.
+            html.Div(id=ids.RUNS_TABLE, hidden=True),
         ]
     )

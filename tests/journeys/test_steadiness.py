@@ -34,8 +34,9 @@ LOOK = """(state) => {
     document.dispatchEvent(new Event("visibilitychange"));
 }"""
 IS_ASKING = """() => {
-    const find = (node) => Array.isArray(node) ? node.map(find).find(Boolean)
-        : node && node.props && (node.props.id === "shell-tick" ? node.props : find(node.props.children));
+    const find = (node) => !node || typeof node !== "object" ? null
+        : node.props && node.props.id === "shell-tick" ? node.props
+        : Object.values(node.props || node).map(find).find(Boolean);
     return !find(window.dash_stores[0].getState().layout).disabled;
 }"""
 OVERLAPS = """() => {
