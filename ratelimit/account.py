@@ -32,6 +32,8 @@ SHORTEST_NAP_SECONDS = 0.001
 FORGOTTEN_AFTER_SECONDS = 1.0
 FIRST_BACK_OFF_SECONDS = 1.0
 LONGEST_BACK_OFF_SECONDS = 300.0
+LONGEST_PAUSE_SECONDS = 86_400.0
+"""Whoever asks for more is asked again after a day: no header may shut a key for ever."""
 WAVES_FORGOTTEN_AFTER_SECONDS = 60.0
 RELEASE_GUESS_SECONDS = (0.02, 1.0)
 LOOK_AHEAD_CALLS = 512
@@ -179,6 +181,9 @@ def _forget(account: Account, now: float) -> None:
 
 
 def _rebuild(account: Account, policy: Policy, message: Message, now: float) -> None:
+    """Take in the caller's record; not one that was read before it was wanted, for what came after is not in it."""
+    if _history_wanted(account, policy, now)[0] is None:
+        return
     for limit in policy.limits:
         meter = account.meters[limit.name]
         if meter.shut_until > now:
@@ -236,6 +241,7 @@ def _pause(account: Account, policy: Policy, pause: Pause, now: float) -> None:
         doubled = FIRST_BACK_OFF_SECONDS * 2.0 ** min(account.waves, 20)
         seconds = min(LONGEST_BACK_OFF_SECONDS, doubled) * (1.0 + 0.5 * pause.jitter)
         account.waves += 1
+    seconds = min(seconds, LONGEST_PAUSE_SECONDS)
     if now + seconds > account.paused_until:
         account.paused_until, account.pause_reason = now + seconds, pause.reason
     account.paused_at = now

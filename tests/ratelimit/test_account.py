@@ -4,7 +4,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from ratelimit.account import LONGEST_BACK_OFF_SECONDS, exchange, open_account, picture
+from ratelimit.account import LONGEST_BACK_OFF_SECONDS, exchange, means_nothing_after, open_account, picture
 from ratelimit.desk import Admission, Desk, Waiter, unused
 from ratelimit.messages import Adjustment, LaneAsk, Message, PastStart, Pause
 from ratelimit.policy import Lane, Limit, Policy
@@ -161,6 +161,22 @@ def test_a_told_past_opens_at_once_and_counts():
     past = tuple(PastStart(5.0, ONE) for _ in range(299))
     reply = exchange(account, SCALED, Message("p", 2, ask, history=past), BEGIN + 0.3)
     assert len(reply.grants) == 1
+
+
+def test_a_past_that_was_read_before_the_account_was_lost_opens_nothing():
+    """It was read for an earlier loss, and knows nothing of what started between the two."""
+    account = open_account("second loss", SCALED, BEGIN, has_no_past=False)
+    ask = (LaneAsk(lane("a"), (ONE,) * 30, 30),)
+    assert not exchange(account, SCALED, Message("p", 1, ask, history=()), BEGIN).grants
+    assert not exchange(account, SCALED, Message("p", 2, ask), BEGIN + 0.3).grants
+    assert exchange(account, SCALED, Message("p", 3, ask, history=()), BEGIN + 0.4).grants
+
+
+def test_no_header_shuts_a_key_for_ever():
+    account = open_account("epoch", SCALED, BEGIN, has_no_past=True)
+    exchange(account, SCALED, Message("p", 1, pauses=(Pause(1e300, "Broken header."),), has_no_past=True), BEGIN)
+    assert account.paused_until <= BEGIN + 86_400
+    assert means_nothing_after(account, SCALED) <= BEGIN + 86_400
 
 
 def test_a_clock_that_steps_back_lets_nothing_more_through():
