@@ -290,10 +290,12 @@ def _grant(account: Account, policy: Policy, agent: str, mine: list[Waiting], no
         for row in queue.rows
     ]
     share_of = _share_of(account, now)
+    gathering = _gathering(account, policy, now)
     told = {id(row): len(row.next_costs) for row in mine}
     grants: list[Grant] = []
     while candidates := [row for row in mine if told[id(row)] > 0]:
-        row, ahead, calls_ahead = _first_of(agent, account, [*candidates, *present], share_of)
+        overtaken = [row for row in gathering if _is_overtaken(account, row, candidates, share_of)]
+        row, ahead, calls_ahead = _first_of(agent, account, [*candidates, *present, *overtaken], share_of)
         costs = row.costs_of(0)
         if _ready_at(account, policy, costs, ahead, calls_ahead, now) > now:
             break
@@ -304,6 +306,33 @@ def _grant(account: Account, policy: Policy, agent: str, mine: list[Waiting], no
         row.count, row.since = row.count - 1, now
         row.next_costs = row.next_costs[1:] or row.next_costs
     return grants
+
+
+def _gathering(account: Account, policy: Policy, now: float) -> list[Waiting]:
+    """Those who sleep because their next call is too large for the room there is, though not for ever.
+
+    Smaller calls of others would take each bit of room as it comes free (docs/decisions/limiter.md, Large calls).
+    """
+    return [
+        row
+        for queue in account.queues.values()
+        if now < queue.due_at
+        for row in queue.rows
+        if _lacks_room(account, policy, row.costs_of(0), now)
+    ]
+
+
+def _lacks_room(account: Account, policy: Policy, costs: Costs, now: float) -> bool:
+    """Whether only a paced limit, which soon has room again, keeps a call from starting."""
+    late = [
+        name for name, cost in costs.items() if account.meters[name].ready_at(cost, 0, now, policy.burst_seconds) > now
+    ]
+    return bool(late) and all(account.meters[name].is_paced for name in late)
+
+
+def _is_overtaken(account: Account, row: Waiting, others: Iterable[Waiting], share_of: ShareOf) -> bool:
+    share = share_of(row.costs_of(0))
+    return all(account.shares.has_overtaken(other.lane, row.lane, share) for other in others)
 
 
 def _grant_spares(account: Account, policy: Policy, message: Message, now: float) -> list[Grant]:

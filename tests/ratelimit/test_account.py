@@ -59,6 +59,23 @@ def test_a_late_small_user_does_not_stand_behind_five_thousand():
     assert max(outcome.waits["late"][:5]) <= 10 / 2.4
 
 
+def test_a_large_call_is_not_starved_by_the_small_ones_of_others():
+    small = [[Demand(lane(f"user {number}"), 10)] for number in range(4)]
+    outcome = Simulation(SCALED, [*small, [Demand(lane("large"), 1, {"requests": 150}, begins=12.0)]], 62).run()
+    assert outcome.count("large") >= 2
+    assert max(outcome.waits["large"]) <= 5 * 5.1 + 1.0, "five share, and each 150 of all are half a window"
+    assert sum(outcome.count(f"user {number}", since=12.0) for number in range(4)) >= 0.5 * 50 * 300 / 10.2
+
+
+def test_a_call_that_waits_for_tomorrow_holds_nobody_up():
+    policy = Policy("key", (Limit("requests", 300, 10), Limit("a day", 10, 86_400)), margin_seconds=0.1)
+    waits = [Demand(lane("out of luck"), 1, {"requests": 10, "a day": 6})]
+    goes_on = [[Demand(lane(f"user {number}"), 5)] for number in range(3)]
+    outcome = Simulation(policy, [waits, *goes_on], 20).run()
+    assert outcome.count("out of luck") == 1
+    assert len(outcome.starts) >= 0.95 * 2 * 290
+
+
 def test_the_share_of_who_leaves_goes_to_the_others_at_once():
     leaving = [[Demand(lane(f"user {i}"), 5, leaves=10.0)] for i in range(6)]
     outcome = Simulation(SCALED, [*leaving, [Demand(lane("stays"), 5)]], 20).run()
