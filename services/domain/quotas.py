@@ -89,7 +89,6 @@ class Quota:
     used: Decimal
     reserved: Decimal
     resets_at: datetime
-    alerted_at: datetime | None = None
 
     @property
     def left(self) -> Decimal | None:
@@ -98,8 +97,8 @@ class Quota:
 
     @property
     def is_near(self) -> bool:
-        """Whether its alert was raised in this period, and the cap still stands as low."""
-        return self.alerted_at is not None and self.cap is not None and self.used >= self.cap * ALERT_SHARE
+        """Whether four fifths are used, be it that much was used or that the cap was lowered."""
+        return self.cap is not None and self.cap > 0 and self.used >= self.cap * ALERT_SHARE
 
 
 # Whose day, whose month
