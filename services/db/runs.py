@@ -98,6 +98,7 @@ class Beat:
 
     state: RunState
     live_runs: int
+    cap_usd: Decimal | None
 
 
 @dataclass(frozen=True)
@@ -375,6 +376,14 @@ def money_used(tx: Tx, run_id: UUID) -> Decimal:
     return used
 
 
+def cap_of(tx: Tx, run_id: UUID) -> Decimal | None:
+    """What a run may cost at most, in USD."""
+    row = tx.execute(Q["cap_of"], {"run_id": run_id}).fetchone()
+    assert row is not None  # its wheel is held
+    cap: Decimal | None = row[0]
+    return cap
+
+
 def hold_run(tx: Tx, run_id: UUID, fence: int) -> RunState | None:
     """Lock the run for this transaction; None if the fence has moved on."""
     row = tx.execute(Q["hold_run"], {"run_id": run_id, "fence": fence}).fetchone()
@@ -385,7 +394,7 @@ def beat(tx: Tx, run_id: UUID, fence: int, lease_seconds: float, per_minute: flo
     """Lengthen the lease; None if the fence has moved on."""
     values = {"run_id": run_id, "fence": fence, "lease_seconds": lease_seconds, "per_minute": per_minute}
     row = tx.execute(Q["beat"], values).fetchone()
-    return Beat(RunState(row[0]), row[1]) if row else None
+    return Beat(RunState(row[0]), row[1], row[2]) if row else None
 
 
 def claim_items(tx: Tx, run_id: UUID, fence: int, batch: int, *, suspects: bool) -> list[ClaimedRow]:
@@ -393,6 +402,16 @@ def claim_items(tx: Tx, run_id: UUID, fence: int, batch: int, *, suspects: bool)
     with tx.cursor(row_factory=class_row(ClaimedRow)) as cursor:
         rows = cursor.execute(Q["claim_items"], values).fetchall()
     return sorted(rows, key=lambda row: row.position)
+
+
+def claim_first_results(tx: Tx, run_id: UUID, fence: int) -> list[ClaimedRow]:
+    with tx.cursor(row_factory=class_row(ClaimedRow)) as cursor:
+        return cursor.execute(Q["claim_first_results"], {"run_id": run_id, "fence": fence}).fetchall()
+
+
+def has_first_results(tx: Tx, run_id: UUID) -> bool:
+    row = tx.execute(Q["has_first_results"], {"run_id": run_id}).fetchone()
+    return bool(row and row[0])
 
 
 def items_left(tx: Tx, run_id: UUID) -> ItemsLeft:

@@ -33,6 +33,7 @@ from tests.faults.rig import (
     OpenPermit,
     Shop,
     Shopping,
+    alongside,
     expire_lease,
     new_drive,
     open_run,
@@ -259,6 +260,58 @@ def test_a_cap_counts_what_a_cut_off_drive_had_under_way(bench: Bench) -> None:
     assert len(bench.shop.arrivals) == 4
 
 
+def raise_cap(bench: Bench, run: StartedRun) -> None:
+    """What pausing and resuming with a higher cap leaves behind, when the drive noticed neither."""
+    until(lambda: bench.shop.arrivals)
+    bench.superuser.execute("UPDATE runs SET cap_usd = 1 WHERE id = %s", [run.run_id])
+
+
+def test_a_cap_that_is_raised_reaches_a_drive_that_goes_on(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.runs.driver.BEAT_SECONDS", 0.05)
+    run = bench.order(20, cap_usd=PRICE * 10)
+    bench.shop.choose = lambda _number, _item: Behaviour(seconds=0.1)
+    with alongside(lambda _over: raise_cap(bench, run)):
+        assert bench.drive(run.drive_id, most=2) is RunState.SUCCEEDED
+    assert bench.complaints(run) == ()
+
+
+def test_a_drive_at_its_old_cap_leaves_a_run_with_a_higher_one_to_a_successor(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.runs.driver.BEAT_SECONDS", 60.0)
+    run = bench.order(20, cap_usd=PRICE * 10)
+    bench.shop.choose = lambda _number, _item: Behaviour(seconds=0.05)
+    with alongside(lambda _over: raise_cap(bench, run)):
+        assert bench.drive(run.drive_id, most=2) is RunState.RUNNING
+    assert PRICE * 8 <= bench.progress(run).cost_usd <= PRICE * 10
+    assert bench.drive(new_drive(bench.superuser, run.run_id)) is RunState.SUCCEEDED
+    assert bench.complaints(run) == ()
+
+
+@pytest.mark.parametrize(("resends", "calls"), [(0, 6), (1, 9)])
+def test_a_second_call_lost_with_its_process_leaves_the_first_result(bench: Bench, resends: int, calls: int) -> None:
+    run = bench.order(3)
+
+    def choose(_number: int, item: int) -> Behaviour:
+        asked_before = any(arrival.item_id == item for arrival in bench.shop.arrivals)
+        return Behaviour(seconds=30.0 if asked_before else 0.0)
+
+    async def cut_off() -> None:
+        drive = asyncio.create_task(bench.driver(run.drive_id, resends=resends, two_calls=True).drive())
+        await asyncio.to_thread(until, lambda: len(bench.shop.arrivals) == 6)
+        drive.cancel()
+        await asyncio.gather(drive, return_exceptions=True)
+
+    bench.shop.choose = choose
+    asyncio.run(cut_off())
+    bench.shop.choose = lambda _number, _item: Behaviour()
+    expire_lease(bench.superuser, run.run_id)
+    again = new_drive(bench.superuser, run.run_id)
+    assert bench.drive(again, resends=resends, two_calls=True) is RunState.SUCCEEDED
+    assert (bench.progress(run).done, bench.progress(run).unknown_usd) == (3, 3 * 2 * PRICE)
+    assert len(bench.shop.arrivals) == calls and bench.complaints(run) == ()
+
+
 def test_one_item_that_cannot_be_prepared_fails_alone(bench: Bench) -> None:
     run = bench.order(20)
     assert bench.drive(run.drive_id, cannot_prepare=7) is RunState.SUCCEEDED
@@ -290,6 +343,51 @@ def test_stop_keeps_what_was_under_way_and_sends_nothing_more(bench: Bench) -> N
     assert max(arrival.at for arrival in bench.shop.arrivals) <= stopped_at[0] + 2.0
     progress = bench.progress(run)
     assert progress.done == len(bench.shop.arrivals) and progress.left > 300
+    assert bench.complaints(run) == ()
+
+
+class FirstCallsOnly(OpenGate):
+    """Lets as many calls through as there are people; the others wait for a turn that never comes."""
+
+    def __init__(self, people: int) -> None:
+        super().__init__()
+        self.left = people
+
+    async def permit(self, provider: str, org_id: UUID, user_id: UUID, costs: Mapping[str, int]) -> OpenPermit:
+        self.left -= 1
+        if self.left < 0:
+            await asyncio.sleep(3600)
+        return OpenPermit()
+
+
+def after_first_calls(bench: Bench, run: StartedRun, act: Callable[[Actor, UUID], object]) -> Callable[[Any], None]:
+    """Do something as soon as every item has its first result."""
+
+    def when_they_are_back(_over: threading.Event) -> None:
+        until(lambda: bench.progress(run).cost_usd == run.items * PRICE)
+        act(bench.actor, run.run_id)
+
+    return when_they_are_back
+
+
+@pytest.mark.parametrize(("bad_result", "done"), [(0, 10), (5, 0)])
+def test_a_run_that_is_stopped_keeps_what_first_calls_brought(bench: Bench, bad_result: int, done: int) -> None:
+    """And one whose results cannot be stored is stopped all the same."""
+    run = bench.order(10)
+    with alongside(after_first_calls(bench, run, Runs(bench.database).stop)):
+        state = bench.drive(run.drive_id, gate=FirstCallsOnly(10), two_calls=True, bad_result=bad_result)
+    assert state is RunState.STOPPED
+    assert bench.progress(run).done == done and len(bench.shop.arrivals) == 10
+    assert bench.complaints(run) == ()
+
+
+def test_a_paused_run_that_is_stopped_keeps_what_first_calls_brought(bench: Bench) -> None:
+    run, runs = bench.order(10), Runs(bench.database)
+    with alongside(after_first_calls(bench, run, runs.pause)):
+        assert bench.drive(run.drive_id, gate=FirstCallsOnly(10), two_calls=True) is RunState.PAUSED
+    assert runs.stop(bench.actor, run.run_id).state is RunState.STOPPING, "somebody has to settle them"
+    assert bench.drive(new_drive(bench.superuser, run.run_id), two_calls=True) is RunState.STOPPED
+    assert bench.progress(run).done == 10 and len(bench.shop.arrivals) == 10
     assert bench.complaints(run) == ()
 
 
