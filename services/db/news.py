@@ -1,4 +1,4 @@
-"""News of runs and what each person has seen of it; the database itself writes them (migration 0016)."""
+"""News of runs and what each person has seen of it; the database itself writes them, by a trigger."""
 
 from collections.abc import Mapping
 from typing import Any
