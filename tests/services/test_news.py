@@ -153,6 +153,9 @@ def test_who_follows_a_run_is_told_and_who_does_not_is_not(
     for actor, expected in ((team.recruiter, 1), (team.manager, 1), (team.colleague, 0), (rivals.manager, 0)):
         assert count(news, actor) == expected
     assert news.latest(team.manager)[0].user_name == team.recruiter.name
+    for actor in (team.recruiter, team.manager):
+        news.follow(actor, run_id, wanted=False)
+    assert (count(news, team.recruiter), count(news, team.manager)) == (1, 0), "of one's own one is always told"
 
 
 def test_another_organizations_news_can_neither_be_seen_nor_marked(
@@ -168,14 +171,14 @@ def test_another_organizations_news_can_neither_be_seen_nor_marked(
 
 
 def many_runs(superuser: Superuser, team: Team, runs: int) -> None:
-    """Ended runs of four people, and news of each; one in a thousand is unseen, one in two hundred goes on."""
+    """Ended runs of four people, and news of each; one in a thousand is unseen, four go on."""
     superuser.execute("ALTER TABLE runs DISABLE TRIGGER USER")
     people = [actor.user_id for actor in (team.recruiter, team.colleague, team.manager, team.admin)]
     superuser.execute(
         "INSERT INTO runs (org_id, user_id, kind, state, title, items, created_at, finished_at)"
         " SELECT %s, (%s::uuid[])[1 + n %% 4], 'screening',"
-        "        CASE WHEN n %% 200 = 0 THEN 'queued' WHEN n %% 50 = 1 THEN 'failed' ELSE 'succeeded' END,"
-        "        'Work', 10, now() - make_interval(mins => n), CASE WHEN n %% 200 <> 0 THEN now() END"
+        "        CASE WHEN n %% 5000 = 0 THEN 'queued' WHEN n %% 50 = 1 THEN 'failed' ELSE 'succeeded' END,"
+        "        'Work', 10, now() - make_interval(mins => n), CASE WHEN n %% 5000 <> 0 THEN now() END"
         "   FROM generate_series(1, %s) n",
         [team.org_id, people, runs],
     )

@@ -74,6 +74,9 @@ def test_organizations_do_not_see_each_other(make: Make) -> None:
     store = make(30)
     store.note(ORG, ANA, "home")
     assert store.latest(OTHER) == []
+    store.note(OTHER, BEN, "lists")
+    assert [seen.user_id for seen in store.latest(ORG)] == [ANA]
+    assert [seen.user_id for seen in store.latest(OTHER)] == [BEN]
 
 
 def test_a_look_is_bounded_however_many_are_here(make: Make) -> None:
