@@ -97,10 +97,6 @@ class RunFilter:
     position_id: UUID | None = None
     before: UUID | None = None
 
-    @property
-    def narrows(self) -> bool:
-        return bool(self.states or self.kind or self.user_id or self.position_id)
-
 
 ALL_RUNS: Final = RunFilter()
 
