@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import cache, partial
 
 from ratelimit import Limit, LocalStore, Policy, Store
-from ratelimit.stores.redis import RedisStore
 from services.accounts import Accounts
 from services.admin import Admin
 from services.candidates import Candidates, stored_filters
@@ -37,9 +36,9 @@ from services.runs.outcomes import RetryPolicy
 from services.screening import Screening
 from services.screening_work import ScreeningWork
 from services.settings import Settings, load_settings
+from services.shares import Shares
 from services.sightings import Sightings
 from services.sightings.local import LocalSightings
-from services.sightings.redis import RedisSightings
 from services.turns import Turns
 from services.usage import Usage
 
@@ -59,6 +58,7 @@ class Services:
     positions: Positions
     usage: Usage
     quotas: Quotas
+    shares: Shares
     lists: Lists
     candidates: Candidates
     imports: Imports
@@ -129,6 +129,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
         exports=Exports(database, clock, stored_filters),
         usage=Usage(database, clock),
         quotas=Quotas(database, clock),
+        shares=Shares(database),
         lists=Lists(database),
         candidates=Candidates(database, clock),
         imports=Imports(
@@ -159,6 +160,9 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
 def open_sightings(settings: Settings) -> Sightings:
     """Where it is kept who is here: shared by the hosts with REDIS_URL, else by this machine's processes."""
     if settings.redis_url is not None:
+        # As with the limiter's: only who has a Redis loads it.
+        from services.sightings.redis import RedisSightings
+
         return RedisSightings(settings.redis_url.get_secret_value())
     return LocalSightings(settings.home_path / "presence.sqlite3")
 
@@ -170,6 +174,9 @@ def open_store(settings: Settings, name: str, *, has_few_keys: bool = False) -> 
     choose, such as their addresses.
     """
     if settings.redis_url is not None:
+        # A tenth of the start of every process, which most installations need not pay.
+        from ratelimit.stores.redis import RedisStore
+
         turns_folder = settings.home_path if has_few_keys else None
         return RedisStore(settings.redis_url.get_secret_value(), prefix=f"sourcingx:{name}:", turns_folder=turns_folder)
     return LocalStore(settings.home_path / f"{name}.sqlite3")
