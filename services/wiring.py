@@ -22,7 +22,7 @@ from services.exports import Exports
 from services.housekeeping import DAY_SECONDS, HOUR_SECONDS, Ages, Housekeeping
 from services.imports import Imports
 from services.leases import Leases
-from services.limits import LimiterGate, StoreWatch
+from services.limits import KeyNews, LimiterGate, StoreWatch
 from services.lists import Lists
 from services.positions import Positions
 from services.providers.crustdata import PROVIDER as CRUSTDATA
@@ -108,12 +108,13 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
         prepare_threshold=5 if settings.uses_embedded_database else None,
     )
     bounds = StartBounds(settings.job_processes_per_user, settings.job_processes_per_organization)
-    runs = Runs(database, bounds, clock)
     door_store = open_store(settings, "door")
     limiter_store = open_store(settings, "limiter", has_few_keys=True)
     limiter_watch = StoreWatch(limiter_store, policies_of(settings)[OPENAI])
     turns = Turns(limiter_store, policies_of(settings), PROVIDER_OF_KIND, clock)
     housekeeping = Housekeeping(database, clock, settings.home_path, settings.files_path, ages_of(settings))
+    key_news = KeyNews(limiter_store, policies_of(settings), PROVIDER_OF_KIND)
+    runs = Runs(database, bounds, clock, key_news.mended)
     return Services(
         settings,
         clock,
