@@ -33,12 +33,12 @@ LOOKS = {
 MODES = {"simulated": "Simulated", "live": "Live", "not connected": "No key is set"}
 STATES = {"queued": "Waiting", "running": "Running", "paused": "Paused", "stopping": "Stopping"}
 PARTS = {
-    "database": "Database server",
-    "jobs": "Job processes",
-    "simulators": "Simulated providers",
+    "database": "Database",
+    "jobs": "Jobs",
+    "simulators": "Simulators",
     "supervisor": "Supervisor",
     "sweeper": "Sweeper",
-    "web": "Web server and workers",
+    "web": "Web",
 }
 KILO = 1000
 UNITS = ("bytes", "kB", "MB", "GB", "TB")
@@ -68,7 +68,7 @@ def status_page(report: StatusReport, time_zone: str) -> Component:
                     card("Temporary files and room", places_table(seen.places, seen.disks)),
                     card("Caches", cache_facts(seen)),
                 ],
-                className="blocks",
+                className="status-blocks",
             ),
             zone_note(time_zone),
         ],
@@ -235,8 +235,7 @@ def memory_table(memory: Sequence[PartMemory]) -> Component:
     ]
     count, total = sum(one.processes for one in memory), sum(one.bytes for one in memory)
     rows.append([html.Strong("Together"), f"{count:,}", html.Strong(show_bytes(total)), ""])
-    columns = ("Part", "Processes", "Memory", "Largest one")
-    return stacked_table(columns, rows, figures=columns[1:])
+    return figures_table(("Part", "Processes", "Memory", "Largest"), rows)
 
 
 def places_table(places: Iterable[Place], disks: Iterable[Disk]) -> Component:
@@ -254,8 +253,15 @@ def places_table(places: Iterable[Place], disks: Iterable[Disk]) -> Component:
         )
         for disk in disks
     ]
-    columns = ("Folder", "Files", "Size")
-    return html.Div([*room, stacked_table(columns, rows, figures=columns[1:])])
+    return html.Div([*room, figures_table(("Folder", "Files", "Size"), rows)])
+
+
+def figures_table(columns: Sequence[str], rows: Iterable[Sequence[Content]]) -> Component:
+    """A name and a few short figures: narrow enough to stay a table on a phone."""
+    classes = ["", *(["num"] * (len(columns) - 1))]
+    head = html.Tr([html.Th(name, scope="col", className=look) for name, look in zip(columns, classes, strict=True)])
+    body = [html.Tr([html.Td(one, className=look) for one, look in zip(row, classes, strict=True)]) for row in rows]
+    return html.Table([html.Thead(head), html.Tbody(body)], className="table table-sm")
 
 
 def cache_facts(seen: InstallationStatus) -> Component:

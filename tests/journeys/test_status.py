@@ -21,8 +21,8 @@ def test_an_admin_watches_how_the_service_is_doing(browser: Browser, product: Pr
         openai = page.get_by_role("row").filter(has_text="OpenAI")
         expect(openai).to_contain_text(re.compile(r"of 9,000 requests a minute"))
         expect(page.get_by_text("leads", exact=False).first).to_be_visible()
-        for part in ("Web server and workers", "Database server", "Sweeper", "Simulated providers", "Supervisor"):
-            expect(page.get_by_role("row").filter(has_text=part)).to_have_count(1)
+        for part in ("Web", "Database", "Sweeper", "Simulators", "Supervisor"):
+            expect(page.get_by_role("cell", name=part, exact=True)).to_have_count(1)
         admin.step("seen", everywhere=True)
 
         before = page.locator(".as-of").inner_text()
