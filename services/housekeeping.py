@@ -77,7 +77,7 @@ class Housekeeping:
     ages: Ages = Ages()
     most_at_once: int = MOST_AT_ONCE
 
-    def chores(self) -> tuple[Chore, ...]:
+    def chores(self) -> dict[str, Chore]:
         """Everything there is to do, in pieces: each is short, and says what went wrong instead of raising it."""
         rows: dict[ExpiredKind, float] = {
             "sign-in links": self.ages.expired_seconds,
@@ -89,19 +89,20 @@ class Housekeeping:
             "leases": self.ages.expired_seconds,
             "hours of the sweeper": 7 * DAY_SECONDS,
         }
-        return (
-            *(self.said(what, self.clearing_rows(what, age)) for what, age in rows.items()),
-            self.said("uploads", self.give_up_uploads),
-            self.said("files without an upload", self.clear_orphans),
-            self.said("drafts", self.clear_drafts),
-            self.said("cache entries", self.clear_cache),
-            self.said("logs", self.cut_logs),
-        )
+        files: dict[str, Chore] = {
+            "uploads": self.give_up_uploads,
+            "files without an upload": self.clear_orphans,
+            "drafts": self.clear_drafts,
+            "cache entries": self.clear_cache,
+            "logs": self.cut_logs,
+        }
+        chores = {what: self.clearing_rows(what, age) for what, age in rows.items()} | files
+        return {what: self.said(what, chore) for what, chore in chores.items()}
 
     def clear_all(self) -> list[Cleared]:
         """Each chore until nothing of its kind is left."""
         done = []
-        for chore in self.chores():
+        for chore in self.chores().values():
             total = chore()
             while total.is_more:
                 more = chore()
@@ -119,8 +120,8 @@ class Housekeeping:
             except AppError as error:
                 cleared = Cleared(what, trouble=error.message)
             except (OSError, psycopg.Error, sqlite3.Error) as error:
-                log.warning("housekeeping.failed", what=what, exc_info=True)
                 cleared = Cleared(what, trouble=words_of(error))
+                log.warning("housekeeping.failed", what=what, reason=str(error))
             if cleared.things:
                 log.info("housekeeping.cleared", what=what, things=cleared.things, bytes=cleared.bytes)
             if cleared.trouble:

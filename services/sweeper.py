@@ -146,7 +146,7 @@ def main() -> None:
         services.clock,
         services.launcher,
         holder,
-        services.housekeeping.chores(),
+        tuple(services.housekeeping.chores().values()),
         services.settings.housekeeping_minutes * 60,
     )
     for number in (signal.SIGTERM, signal.SIGINT):

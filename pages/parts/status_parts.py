@@ -267,12 +267,12 @@ def figures_table(columns: Sequence[str], rows: Iterable[Sequence[Content]]) -> 
 def cache_facts(seen: InstallationStatus) -> Component:
     rows: list[tuple[str, Content]] = []
     if seen.database.found_in_memory is not None:
-        rows.append(("Database pages found in memory", show_share(seen.database.found_in_memory)))
+        rows.append(("Database", f"{show_share(seen.database.found_in_memory)} of its pages found in memory"))
     for one in seen.providers:
         share = one.recent.cached_share
         if share is not None:
             name = PROVIDER_NAMES.get(one.provider, one.provider)
-            rows.append((f"Tokens {name} had cached, last 15 minutes", show_share(share)))
+            rows.append((name, f"{show_share(share)} of the tokens sent it had cached, last 15 minutes"))
     return facts(rows) if rows else quiet("Nothing was asked of a cache lately.")
 
 

@@ -45,7 +45,7 @@ def imports(keeper: Housekeeping) -> Imports:
 
 
 def cleared(keeper: Housekeeping, what: str) -> Cleared:
-    return next(one for one in keeper.clear_all() if one.what == what)
+    return keeper.chores()[what]()
 
 
 def send(imports: Imports, team: Team, text: str = files.GEM) -> UUID:
@@ -114,8 +114,7 @@ def test_what_ended_long_ago_goes_a_bounded_number_at_once_and_the_rest_stays(
         key = bytes([number]) * 32
         superuser.execute(insert, {"key": key, "org": team.org_id, "user": team.recruiter.user_id, "ago": ago})
     few = replace(keeper, most_at_once=3)
-    first = next(done for chore in few.chores() if (done := chore()).what == what)
-    assert first == Cleared(what, 3, is_more=True)
+    assert cleared(few, what) == Cleared(what, 3, is_more=True)
     assert cleared(few, what) == Cleared(what, 2)
     assert superuser.execute(count).fetchone() == (2,)
     assert superuser.execute("SELECT count(*) FROM search_anchors").fetchone() == ((2,) if what == "searches" else (0,))
@@ -281,7 +280,8 @@ def test_whatever_happens_an_upload_that_waits_has_its_file_and_nothing_old_stay
             with keeper.database.as_engine() as tx:
                 db.give_up_uploads(tx, 7 * DAY_SECONDS, 1)
         elif act == "clear":
-            keeper.clear_all()
+            for what in ("uploads", "files without an upload"):
+                cleared(keeper, what)
         rows = superuser.execute("SELECT id, stored_as FROM imports WHERE state = 'uploaded'").fetchall()
         assert [row for row in rows if not (keeper.uploads / row[1]).exists()] == []
     assert superuser.execute("SELECT count(*) FROM imports WHERE state = 'uploaded'").fetchone() == (0,)

@@ -34,7 +34,7 @@ POLICIES = {
     "phantombuster": Policy("phantombuster", (), concurrency=2),
 }
 MODES = {"openai": "simulated", "phantombuster": "live", "sheets": "not connected"}
-MANY = 60_000
+MANY = 30_000
 ONE = {"requests": 1}
 
 
