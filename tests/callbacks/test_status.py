@@ -1,6 +1,7 @@
 """The status page: who sees it, and what it says in words."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,6 +9,7 @@ import psycopg
 import pytest
 from dash import Dash
 
+from pages.parts.shell import person_menu
 from pages.parts.status_parts import limit_words, show_bytes, show_milliseconds, show_share, status_page
 from services.domain.status import (
     Deed,
@@ -50,6 +52,11 @@ def test_an_operator_sees_the_whole_queue(module_app: Dash, module_team: Team, m
     with psycopg.connect(module_urls.superuser, autocommit=True) as connection:
         connection.execute("UPDATE users SET is_operator = true WHERE id = %s", [module_team.colleague.user_id])
     assert "Of the whole installation." in asked_by(module_app, module_team, "colleague")
+
+
+def test_the_menu_leads_there_whoever_may_go(team: Team) -> None:
+    for actor, leads in ((team.admin, True), (team.manager, False), (replace(team.recruiter, is_operator=True), True)):
+        assert ("/status" in str(person_menu(actor, "Northwind", ""))) is leads
 
 
 def installation(**changes: Any) -> InstallationStatus:

@@ -17,13 +17,13 @@ from services.db import status as db
 from services.db.pool import Database
 from services.domain.actors import Actor
 from services.domain.runs import RunKind
-from services.domain.status import LATENCY_BOUNDS_MS, Deed, Light, ProviderStatus
+from services.domain.status import LATENCY_BOUNDS_MS, Deed, InstallationStatus, Light, ProviderStatus
 from services.errors import NotAllowed
 from services.housekeeping import Housekeeping
 from services.limits import StoreWatch
 from services.runs.orders import RunRequest, Runs, StartedRun, TheseCandidates
 from services.runs.process import machine
-from services.status import LOOK_LASTS_SECONDS, MOST_CALLS, Status, pids_here
+from services.status import LOOK_LASTS_SECONDS, MOST_CALLS, TIMES_ITS_COST, Status, pids_here
 from services.turns import Turns
 from tests.faults.rig import make_candidates, open_run
 from tests.fixtures.postgres import Team
@@ -229,6 +229,21 @@ def test_one_look_serves_everybody_for_five_seconds(status: Status, team: Team) 
     status.clock.advance(LOOK_LASTS_SECONDS - 0.1)
     assert status.report(team.admin).installation is first
     status.clock.advance(0.2)
+    assert status.report(team.admin).installation is not first
+
+
+def test_a_look_that_takes_long_lasts_long(status: Status, team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, look = status.clock, status.look
+
+    def slowly() -> InstallationStatus:
+        clock.sleep(2.0)
+        return look()
+
+    monkeypatch.setattr(status, "look", slowly)
+    first = status.report(team.admin).installation
+    clock.sleep(TIMES_ITS_COST * 2.0 - 0.1)
+    assert status.report(team.admin).installation is first
+    clock.sleep(0.2)
     assert status.report(team.admin).installation is not first
 
 

@@ -158,7 +158,8 @@ RETURNS TABLE (provider text, status text, error_code text, bucket int, calls bi
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
     SELECT l.provider, l.status, l.error_code, width_bucket(l.duration_ms - 1, bounds), count(*),
            sum(l.duration_ms)::bigint, sum(l.tokens_in)::bigint, sum(l.tokens_cached)::bigint
-      FROM (SELECT * FROM ledger r WHERE r.at > clock_timestamp() - span ORDER BY r.at DESC LIMIT most) l
+      FROM (SELECT r.provider, r.status, r.error_code, r.duration_ms, r.tokens_in, r.tokens_cached FROM ledger r
+             WHERE r.at > clock_timestamp() - span ORDER BY r.at DESC LIMIT most) l
      GROUP BY l.provider, l.status, l.error_code, width_bucket(l.duration_ms - 1, bounds)
 $$;
 
