@@ -326,7 +326,7 @@ def test_what_was_left_behind_is_cleared_and_told(line: CommandLine) -> None:
     draft.parent.mkdir(parents=True, exist_ok=True)
     draft.write_text("half")
     os.utime(draft, (0, 0))
-    told = line.asked("gc")
+    told = line.facts("gc")
     assert (told["uploads"], told["things"], told["bytes"], told["troubles"]) == (0, 1, 4, [])
     assert {"what": "drafts", "things": 1, "bytes": 4} in told["cleared"] and not draft.exists()
 

@@ -25,6 +25,8 @@ from services.housekeeping import DAY_SECONDS, HOUR_SECONDS, SEARCH_SECONDS, Age
 from services.imports import Imports
 from services.leases import LeaseLost, Leases
 from services.paid_facts import request_hash
+from services.settings import Settings
+from services.wiring import ages_of
 from tests.fixtures import files
 from tests.fixtures.postgres import Team
 
@@ -431,6 +433,13 @@ def test_each_chore_uses_an_index(superuser: Superuser) -> None:
 def _seqscan_again(superuser: Superuser) -> Iterator[None]:
     yield
     superuser.execute("RESET enable_seqscan")
+
+
+def test_the_ages_are_settings() -> None:
+    words = {"UPLOAD_KEEP_DAYS": 2, "TEMPORARY_KEEP_HOURS": 3, "EXPIRED_KEEP_DAYS": 4, "LOG_LIMIT_MB": 5}
+    ages = ages_of(Settings(SESSION_IDLE_HOURS=6, **words))
+    assert ages == Ages(2 * DAY_SECONDS, 3 * HOUR_SECONDS, 4 * DAY_SECONDS, 6 * HOUR_SECONDS, 5_000_000)
+    assert ages_of(Settings()) == Ages(), "what is shipped is what is documented"
 
 
 def test_an_hour_is_longer_than_any_search_is_used() -> None:
