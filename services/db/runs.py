@@ -368,6 +368,16 @@ def claim_items(tx: Tx, run_id: UUID, fence: int, batch: int, *, suspects: bool)
     return sorted(rows, key=lambda row: row.position)
 
 
+def claim_first_results(tx: Tx, run_id: UUID, fence: int) -> list[ClaimedRow]:
+    with tx.cursor(row_factory=class_row(ClaimedRow)) as cursor:
+        return cursor.execute(Q["claim_first_results"], {"run_id": run_id, "fence": fence}).fetchall()
+
+
+def has_first_results(tx: Tx, run_id: UUID) -> bool:
+    row = tx.execute(Q["has_first_results"], {"run_id": run_id}).fetchone()
+    return bool(row and row[0])
+
+
 def items_left(tx: Tx, run_id: UUID) -> ItemsLeft:
     with tx.cursor(row_factory=class_row(ItemsLeft)) as cursor:
         row = cursor.execute(Q["items_left"], {"run_id": run_id}).fetchone()

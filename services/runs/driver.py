@@ -136,7 +136,7 @@ class Driver:
             await self.land()
             ending, message = self.ending, self.message
             log.info("run.rests", run_id=str(self.order.run_id), ending=ending, reason=message)
-            return await self.insist(lambda: self.claims.finish(ending, message, self.resets_at, self.purse.cap))
+            return await self.insist(lambda: self.claims.finish(ending, message, self.purse.cap, self.resets_at))
         finally:
             doomed = [
                 *helpers,

@@ -172,6 +172,16 @@ UPDATE run_items SET state = 'claimed', fence = %(fence)s WHERE id IN (
    ORDER BY position LIMIT %(batch)s FOR UPDATE SKIP LOCKED)
 RETURNING id AS item_id, candidate_id, position, attempts, unknowns, carried
 
+-- name: claim_first_results
+-- Take every waiting item that has the result of an earlier call.
+UPDATE run_items SET state = 'claimed', fence = %(fence)s
+ WHERE run_id = %(run_id)s AND state = 'waiting' AND carried IS NOT NULL
+RETURNING id AS item_id, candidate_id, position, attempts, unknowns, carried
+
+-- name: has_first_results
+-- Whether an item waits that has the result of an earlier call.
+SELECT EXISTS (SELECT 1 FROM run_items WHERE run_id = %(run_id)s AND state = 'waiting' AND carried IS NOT NULL)
+
 -- name: items_left
 -- Whether anything of a run is still open, and in how many seconds its next retry is due.
 SELECT count(*) > 0 AS any_open,
