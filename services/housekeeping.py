@@ -301,8 +301,6 @@ def changed_at(path: Path) -> float | None:
 
 def words_of(error: Exception) -> str:
     """What went wrong, without a path or a statement: an admin of any organization may read it."""
-    if isinstance(error, psycopg.errors.ReadOnlySqlTransaction):
-        return "The database may only be read."
     if isinstance(error, OSError):
         return f"{error.strerror or type(error).__name__}."
     return f"{type(error).__name__}; the log has the rest."
