@@ -9,6 +9,7 @@ from commands.leases import leases
 from commands.positions import positions
 from commands.runs import runs
 from commands.screening import screen
+from commands.shares import share
 from commands.upkeep import collect_garbage, show_status
 from commands.usage import usage
 from commands.users import users
@@ -16,6 +17,7 @@ from commands.users import users
 COMMANDS = (
     database,
     users,
+    share,
     import_people,
     positions,
     screen,

@@ -7,7 +7,6 @@ from functools import cache, partial
 from pathlib import Path
 
 from ratelimit import Limit, LocalStore, Policy, Store
-from ratelimit.stores.redis import RedisStore
 from services.accounts import Accounts
 from services.admin import Admin
 from services.candidates import Candidates, stored_filters
@@ -37,6 +36,7 @@ from services.runs.outcomes import RetryPolicy
 from services.screening import Screening
 from services.screening_work import ScreeningWork
 from services.settings import PROVIDERS, Settings, load_settings
+from services.shares import Shares
 from services.status import Status
 from services.turns import Turns
 from services.usage import Usage
@@ -57,6 +57,7 @@ class Services:
     positions: Positions
     usage: Usage
     quotas: Quotas
+    shares: Shares
     lists: Lists
     candidates: Candidates
     imports: Imports
@@ -130,6 +131,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
         exports=Exports(database, clock, stored_filters),
         usage=Usage(database, clock),
         quotas=Quotas(database, clock),
+        shares=Shares(database),
         lists=Lists(database),
         candidates=Candidates(database, clock),
         imports=Imports(
@@ -193,6 +195,9 @@ def open_store(settings: Settings, name: str, *, has_few_keys: bool = False) -> 
     choose, such as their addresses.
     """
     if settings.redis_url is not None:
+        # A tenth of the start of every process, which most installations need not pay.
+        from ratelimit.stores.redis import RedisStore
+
         turns_folder = settings.home_path if has_few_keys else None
         return RedisStore(settings.redis_url.get_secret_value(), prefix=f"sourcingx:{name}:", turns_folder=turns_folder)
     return LocalStore(local_store_file(settings, name))

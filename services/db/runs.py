@@ -101,6 +101,14 @@ class Beat:
 
 
 @dataclass(frozen=True)
+class MarkedCalls:
+    """How many calls may leave now, and which may not: their quotas were changed since they were planned."""
+
+    marked: int
+    stale: list[UUID]
+
+
+@dataclass(frozen=True)
 class LostCalls:
     """What became of the items that earlier drives left open."""
 
@@ -403,10 +411,11 @@ def finish_unworked(tx: Tx, fence: int, unworked: Sequence[Unworked]) -> list[st
     return [row[0] for row in rows]
 
 
-def mark_sent(tx: Tx, intent_ids: Sequence[UUID]) -> int:
-    """How many of the intents could be marked."""
-    row = tx.execute(Q["mark_sent"], {"intent_ids": list(intent_ids)}).fetchone()
-    return int(row[0]) if row else 0
+def mark_sent(tx: Tx, intent_ids: Sequence[UUID]) -> MarkedCalls:
+    with tx.cursor(row_factory=class_row(MarkedCalls)) as cursor:
+        row = cursor.execute(Q["mark_sent"], {"intent_ids": list(intent_ids)}).fetchone()
+    assert row is not None  # it counts
+    return row
 
 
 def settle_calls(tx: Tx, calls: Sequence[SettledCall]) -> set[UUID]:

@@ -333,7 +333,8 @@ class Driver:
             self.checkpoints.reached(Step.PERMITTED)
             try:
                 if not is_marked:
-                    await self.journal.mark(call.intent_id)
+                    if not await self.journal.mark(call.intent_id):
+                        return rule_withdrawn(call.prepared, call.intent_id)
                     is_marked = True
                     self.checkpoints.reached(Step.MARKED)
                 if permit.is_valid() and self.wheel.is_fresh() and self.ending is None:

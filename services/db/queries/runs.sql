@@ -219,13 +219,20 @@ UPDATE run_items t SET state = u.state, reason_code = u.reason_code, reason = u.
 RETURNING t.state
 
 -- name: mark_sent
--- Write down that these calls are about to leave.
-WITH marked AS (
+-- Write down that these calls are about to leave, but for those reserved under a quota that was changed since; a
+-- reservation made while a change was on its way may have seen either cap.
+WITH stale AS (
+  SELECT i.id FROM intents i
+   WHERE i.id = ANY (%(intent_ids)s) AND i.state = 'planned'
+     AND EXISTS (SELECT 1 FROM quotas q WHERE q.org_id = (SELECT current_org()) AND q.holder IN (i.org_id, i.user_id)
+                    AND q.changed_at > i.created_at - interval '200 ms')),
+marked AS (
   UPDATE intents SET state = 'sent', sent_at = clock_timestamp()
-   WHERE id = ANY (%(intent_ids)s) AND state IN ('planned', 'sent') RETURNING item_id),
+   WHERE id = ANY (%(intent_ids)s) AND state IN ('planned', 'sent') AND NOT id IN (SELECT s.id FROM stale s)
+  RETURNING item_id),
 moved AS (
   UPDATE run_items t SET state = 'sent' FROM marked m WHERE t.id = m.item_id AND t.state = 'claimed')
-SELECT count(*) FROM marked
+SELECT (SELECT count(*) FROM marked)::int AS marked, ARRAY(SELECT s.id FROM stale s) AS stale
 
 -- name: settle_calls
 -- Close calls that are still open, book them, and move their items; the ids of those closed just now.

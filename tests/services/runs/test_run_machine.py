@@ -235,7 +235,7 @@ class Drive:
     def write(self, entries: Sequence[Entry]) -> RunState:
         """Write a group twice, as after a commit whose answer was lost; the model changes once."""
         self.journal.write(entries)
-        return self.journal.write(entries)
+        return self.journal.write(entries).state
 
 
 def drive_of(wheel: Wheel, kind: Paper) -> Drive:
