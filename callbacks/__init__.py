@@ -15,10 +15,26 @@ from callbacks import (
     runs,
     screening,
     shell,
+    status,
     usage,
 )
 
-MODULES = (account, admin, candidates, home, imports, lists, news, positions, quotas, runs, screening, shell, usage)
+MODULES = (
+    account,
+    admin,
+    candidates,
+    home,
+    imports,
+    lists,
+    news,
+    positions,
+    quotas,
+    runs,
+    screening,
+    shell,
+    status,
+    usage,
+)
 
 
 def register(app: Dash) -> None:
