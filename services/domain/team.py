@@ -18,6 +18,7 @@ PAGE_WORDS: Final[Mapping[str, str]] = {
     "runs": "Runs",
     "usage": "Usage",
     "admin": "Admin",
+    "status": "Status",
     "account": "Account",
 }
 
