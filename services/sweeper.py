@@ -59,12 +59,12 @@ class Sweeper:
         except Busy:
             self.is_cut_off = True
             raise
-        for drive_id in drives:
-            self.launcher.start_process(drive_id)
-        return drives
+        return [drive_id for drive_id in drives if self.launcher.start(drive_id)]
 
     def choose(self) -> list[UUID]:
         """What to start now, decided in one transaction."""
+        # Asked first: a queue that is slow to answer must not hold the transaction open.
+        may_admit = self.launcher.may_admit()
         with self.database.as_engine() as tx:
             fence = runs.take_sweep(tx, self.holder, LEASE_SECONDS)
             if fence is None or self.lets_drivers_go_first():
@@ -74,6 +74,8 @@ class Sweeper:
                     runs.note_dead_drive(tx, drive_id)
             quotas.wake_runs_after_reset(tx)
             launcher = self.launcher
+            if not may_admit:
+                return []
             return runs.next_drives(tx, launcher.most_processes, launcher.bounds, MOST_STARTS)
 
     def lets_drivers_go_first(self) -> bool:

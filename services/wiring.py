@@ -27,6 +27,7 @@ from services.providers.crustdata import PROVIDER as CRUSTDATA
 from services.providers.openai import PROVIDER as OPENAI
 from services.providers.openai import OpenAIChat, make_client
 from services.quotas import Quotas
+from services.runs.drive_queue import DriveQueue
 from services.runs.driver import DriveSettings
 from services.runs.kinds import Kind
 from services.runs.launch import Launcher
@@ -136,6 +137,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
             log_path=settings.home_path / "log" / "drives.log",
             most_processes=settings.job_processes,
             bounds=bounds,
+            queue=open_queue(settings, clock),
         ),
         screening=Screening(database, clock, runs, settings.openai_model, settings.provider_mode("openai")),
         address_door=RequestDoor(door_store, settings.requests_per_address, settings.web_concurrency),
@@ -156,6 +158,13 @@ def open_store(settings: Settings, name: str, *, has_few_keys: bool = False) -> 
         turns_folder = settings.home_path if has_few_keys else None
         return RedisStore(settings.redis_url.get_secret_value(), prefix=f"sourcingx:{name}:", turns_folder=turns_folder)
     return LocalStore(settings.home_path / f"{name}.sqlite3")
+
+
+def open_queue(settings: Settings, clock: Clock | None = None) -> DriveQueue | None:
+    """Where drives wait for the workers of several hosts; nowhere without REDIS_URL, as each machine starts its own."""
+    if settings.redis_url is None:
+        return None
+    return DriveQueue(settings.redis_url.get_secret_value(), clock or SystemClock())
 
 
 def policies_of(settings: Settings) -> dict[str, Policy]:
