@@ -16,7 +16,7 @@ from tests.fixtures.postgres import Urls
 from tests.fixtures.redis import RedisServer
 
 IDS = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
-LONG = 120
+LONG = 80
 """So many people that something can be done to a run in its middle."""
 
 
