@@ -206,6 +206,8 @@ def _hear(account: Account, policy: Policy, message: Message, now: float) -> Non
         _learn(account, lesson, now)
     for outcome in message.outcomes:
         _hear_of_calls(account, outcome, now)
+    if message.key_is_mended:
+        account.breaker.look_again(now)
 
 
 def _note_release(account: Account, released: int, now: float) -> None:

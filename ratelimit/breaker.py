@@ -45,6 +45,7 @@ class Breaker:
     reason: str = ""
     probe_agent: str = ""
     probe_until: float = 0.0
+    is_refusal: bool = False
     seconds: list[Second] = field(default_factory=list)
 
     def ready_at(self, now: float) -> float:
@@ -100,6 +101,12 @@ class Breaker:
         if not self.is_open:
             self.failing_since = now
         self._open(reason, REFUSED_OPEN_SECONDS, now)
+        self.is_refusal = True
+
+    def look_again(self, now: float) -> None:
+        """A person says that the refused key was mended: the next call to ask may try it at once."""
+        if self.is_open and self.is_refusal:
+            self.open_until = min(self.open_until, now)
 
     def forget(self, now: float) -> None:
         """Drop what has left the window; an open breaker that nobody has tried for long says nothing any more."""
@@ -137,13 +144,13 @@ class Breaker:
 
     def _open(self, reason: str, seconds: float, now: float) -> None:
         self.round += 1
-        self.is_open, self.open_until, self.reason = True, now + seconds, reason
+        self.is_open, self.open_until, self.reason, self.is_refusal = True, now + seconds, reason, False
         self.seconds = []
         self._give_probe_up()
 
     def _close(self, now: float) -> None:
         self.round += 1
-        self.is_open, self.closed_at, self.reason = False, now, ""
+        self.is_open, self.closed_at, self.reason, self.is_refusal = False, now, "", False
         self._give_probe_up()
 
     def _give_probe_up(self) -> None:

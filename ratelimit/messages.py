@@ -84,7 +84,7 @@ class PastStart:
 class Message:
     """The complete picture of one process; only `adjustments` and `outcomes` are increments, guarded by `serial`.
 
-    `probed_round` names the round whose probe this process has out.
+    `probed_round` names the round whose probe this process has out. `key_is_mended`: a person says so.
     """
 
     agent: str
@@ -96,6 +96,7 @@ class Message:
     lessons: tuple[Lesson, ...] = ()
     outcomes: tuple[Outcome, ...] = ()
     probed_round: int | None = None
+    key_is_mended: bool = False
     history: tuple[PastStart, ...] | None = None
     has_no_past: bool = False
 

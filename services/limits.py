@@ -4,14 +4,20 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from uuid import UUID
+from uuid import UUID, uuid4
+
+import structlog
 
 import ratelimit
 from ratelimit import Lane, Limiter, PastStart, Permit, Policy, Store, StoreBusy, StoreUnavailable
+from ratelimit.messages import Message
 from services.db.pool import Database
 from services.db.runs import recent_sends
+from services.domain.runs import RunKind
 from services.providers.openai import LimitNews
 from services.runs.gate import CallTooLarge, GateShut
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass
@@ -75,6 +81,27 @@ def history_of(database: Database, provider: str) -> Callable[[str, float], list
             return [PastStart(ago, costs) for ago, costs in recent_sends(tx, provider, seconds)]
 
     return history
+
+
+@dataclass(frozen=True)
+class KeyNews:
+    """What a person knows of a key, for all who wait for it; `policies` by provider, `providers` by kind of run."""
+
+    store: Store
+    policies: Mapping[str, Policy]
+    providers: Mapping[RunKind, str]
+
+    def mended(self, kind: RunKind) -> None:
+        """One call of such runs may try a refused key at once; without the store it is tried when its time comes."""
+        provider = self.providers.get(kind)
+        if provider is None:
+            return
+        try:
+            self.store.exchange(
+                self.policies[provider], Message(agent=f"person-{uuid4()}", serial=1, key_is_mended=True)
+            )
+        except (StoreBusy, StoreUnavailable) as error:
+            log.warning("key.news.untold", provider=provider, reason=str(error))
 
 
 @dataclass

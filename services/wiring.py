@@ -20,7 +20,7 @@ from services.enrichment import Enrichment
 from services.exports import Exports
 from services.imports import Imports
 from services.leases import Leases
-from services.limits import LimiterGate, StoreWatch
+from services.limits import KeyNews, LimiterGate, StoreWatch
 from services.lists import Lists
 from services.positions import Positions
 from services.providers.crustdata import PROVIDER as CRUSTDATA
@@ -104,9 +104,10 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
         prepare_threshold=5 if settings.uses_embedded_database else None,
     )
     bounds = StartBounds(settings.job_processes_per_user, settings.job_processes_per_organization)
-    runs = Runs(database, bounds, clock)
     door_store = open_store(settings, "door")
     limiter_store = open_store(settings, "limiter", has_few_keys=True)
+    key_news = KeyNews(limiter_store, policies_of(settings), PROVIDER_OF_KIND)
+    runs = Runs(database, bounds, clock, key_news.mended)
     return Services(
         settings,
         clock,

@@ -168,8 +168,11 @@ def test_a_command_beside_the_server_leaves_its_database_running(home: Home) -> 
 @pytest.mark.parametrize("part", ["simulators", "sweeper", "web", "postgres"])
 def test_a_killed_part_is_started_again(home: Home, part: str) -> None:
     before = home.pid_of(part)
+    orphans = psutil.Process(before).children(recursive=True)
     os.kill(before, signal.SIGKILL)
     wait_until(lambda: is_replaced(home, part, before), 60, home.text)
+    # Workers of a web server that was killed answer a moment longer: they are not what was started again.
+    wait_until(lambda: not any(is_alive(orphan.pid) for orphan in orphans), 60, home.text)
     wait_until(lambda: home.status("/readyz") == 200, 60, home.text)
     assert f"{'database' if part == 'postgres' else part}" in home.text().partition(READY)[2]
 

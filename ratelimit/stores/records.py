@@ -132,6 +132,7 @@ def _pack_breaker(breaker: Breaker) -> list[Any]:
         breaker.reason,
         breaker.probe_agent,
         breaker.probe_until,
+        breaker.is_refusal,
     ]
 
 

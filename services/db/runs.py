@@ -97,6 +97,7 @@ class Beat:
 
     state: RunState
     live_runs: int
+    cap_usd: Decimal | None
 
 
 @dataclass(frozen=True)
@@ -339,6 +340,14 @@ def money_used(tx: Tx, run_id: UUID) -> Decimal:
     return used
 
 
+def cap_of(tx: Tx, run_id: UUID) -> Decimal | None:
+    """What a run may cost at most, in USD."""
+    row = tx.execute(Q["cap_of"], {"run_id": run_id}).fetchone()
+    assert row is not None  # its wheel is held
+    cap: Decimal | None = row[0]
+    return cap
+
+
 def hold_run(tx: Tx, run_id: UUID, fence: int) -> RunState | None:
     """Lock the run for this transaction; None if the fence has moved on."""
     row = tx.execute(Q["hold_run"], {"run_id": run_id, "fence": fence}).fetchone()
@@ -349,7 +358,7 @@ def beat(tx: Tx, run_id: UUID, fence: int, lease_seconds: float, per_minute: flo
     """Lengthen the lease; None if the fence has moved on."""
     values = {"run_id": run_id, "fence": fence, "lease_seconds": lease_seconds, "per_minute": per_minute}
     row = tx.execute(Q["beat"], values).fetchone()
-    return Beat(RunState(row[0]), row[1]) if row else None
+    return Beat(RunState(row[0]), row[1], row[2]) if row else None
 
 
 def claim_items(tx: Tx, run_id: UUID, fence: int, batch: int, *, suspects: bool) -> list[ClaimedRow]:

@@ -192,15 +192,20 @@ class Claims:
         with self.wheel.database.act_for(self.order.org_id, self.order.user_id) as tx:
             return runs.items_left(tx, self.order.run_id)
 
-    def finish(self, ending: Ending, message: str, resets_at: datetime | None = None) -> RunState:
+    def finish(
+        self, ending: Ending, message: str, resets_at: datetime | None = None, cap_usd: Decimal | None = None
+    ) -> RunState:
         """Put back what was not sent, give the run its next state, and let go of the wheel; the state then.
 
-        A run that a quota or a monthly budget pauses remembers when that resets.
+        A run that a quota or a monthly budget pauses remembers when that resets. One that came to rest at the cap
+        `cap_usd`, while a person gave it another, is left to a successor.
         """
         run = self.wheel.run
         with self.wheel.database.act_for(run.org_id, run.user_id) as tx:
             state = self.wheel.hold(tx)
             runs.return_claimed(tx, run.run_id, run.fence)
+            if ending is Ending.BUDGET and resets_at is None and runs.cap_of(tx, run.run_id) != cap_usd:
+                ending = Ending.DRAINED
             if state is RunState.STOPPING:
                 runs.end_run(tx, run.run_id, run.fence, RunState.STOPPED, "")
             elif state is RunState.RUNNING and ending in (Ending.BUDGET, Ending.QUOTA, Ending.PROVIDER):

@@ -36,6 +36,7 @@ from services.runs.outcomes import (
     outage_reason,
     rule_answer,
     rule_error,
+    rule_lost_before,
     rule_surprise,
     rule_too_large,
     rule_withdrawn,
@@ -128,14 +129,14 @@ class Driver:
         helpers = [asyncio.create_task(self.guarded(work)) for work in (self.journal.keep(), self.beat())]
         try:
             taken = await self.insist(lambda: self.claims.take_over(self.settings.retries))
-            self.suspects, self.purse = taken.suspects, Purse(self.order.cap_usd, taken.used_usd)
+            self.suspects, self.purse = taken.suspects, Purse(self.purse.cap, taken.used_usd)
             self.hear(RunState(self.wheel.run.state))
             while self.ending is None:
                 await self.turn()
             await self.land()
             ending, message = self.ending, self.message
             log.info("run.rests", run_id=str(self.order.run_id), ending=ending, reason=message)
-            return await self.insist(lambda: self.claims.finish(ending, message, self.resets_at))
+            return await self.insist(lambda: self.claims.finish(ending, message, self.resets_at, self.purse.cap))
         finally:
             doomed = [
                 *helpers,
@@ -186,7 +187,7 @@ class Driver:
         while True:
             try:
                 beat = await asyncio.to_thread(self.wheel.beat, self.pace.per_minute(self.clock.steady()))
-                self.flight.live_runs = beat.live_runs
+                self.flight.live_runs, self.purse.cap = beat.live_runs, beat.cap_usd
                 self.hear(beat.state)
                 pause = BEAT_SECONDS
             except Busy as error:
@@ -318,6 +319,9 @@ class Driver:
 
     async def make(self, call: PlannedCall) -> Ruling | None:
         """How the call ended; None if it was not even marked, and goes back with all the others."""
+        settled = rule_lost_before(call.prepared, call.intent_id, self.settings.retries)
+        if settled is not None:
+            return settled
         is_marked = False
         while self.ending is None:
             try:

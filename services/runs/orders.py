@@ -1,6 +1,6 @@
 """Runs as people give and watch them: open, look, stop, pause, resume, retry."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -67,13 +67,21 @@ class RunRequest:
     started_by: str = "page"
 
 
+def tell_nobody(_kind: RunKind) -> None:
+    """Where nothing waits for a key."""
+
+
 @dataclass(frozen=True)
 class Runs:
-    """All runs of an organization; who drives them is none of its business."""
+    """All runs of an organization; who drives them is none of its business.
+
+    `tell_mended` hears of each run that a person resumes after its provider paused it.
+    """
 
     database: Database
     bounds: StartBounds = SHIPPED_BOUNDS
     clock: Clock = field(default_factory=SystemClock)
+    tell_mended: Callable[[RunKind], None] = tell_nobody
 
     def open(self, tx: Tx, actor: Actor, request: RunRequest) -> StartedRun:
         """Write a run, its items and its first drive in the caller's transaction.
@@ -163,7 +171,8 @@ class Runs:
     def resume(self, actor: Actor, run_id: UUID, cap_usd: Decimal | None = None) -> StartedRun:
         """Put a paused run back into the queue, with a higher cap if one is given.
 
-        While the last drive's calls are still coming back it runs on instead (docs/run-life.md, Ending early).
+        While the last drive's calls are still coming back it runs on instead (docs/run-life.md, Ending early). What the
+        provider refused is tried at once (docs/decisions/breaker.md, A refused key).
         Raises NotFound, NotAllowed and Conflict; OutOfBudget where the cap leaves nothing to spend.
         """
         with self.database.act_as(actor) as tx:
@@ -174,7 +183,10 @@ class Runs:
             if run.pause_reason == "budget" and run.resets_at is None:
                 refuse_spent_cap(self.find(tx, run_id), run.cap_usd if cap_usd is None else cap_usd)
             db.resume_run(tx, run_id, run.cap_usd if cap_usd is None else cap_usd)
-            return StartedRun(run_id, db.insert_drive(tx, run_id, "page"), self.find(tx, run_id).items, is_new=False)
+            drive_id, items = db.insert_drive(tx, run_id, "page"), self.find(tx, run_id).items
+        if run.pause_reason == "provider":
+            self.tell_mended(RunKind(run.kind))
+        return StartedRun(run_id, drive_id, items, is_new=False)
 
     def retry_failed(self, actor: Actor, run_id: UUID, start_token: UUID | None = None) -> StartedRun:
         """A new run for what failed or stayed unknown in an ended one; the old one's receipt stays as it is.

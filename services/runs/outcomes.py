@@ -168,6 +168,17 @@ def rule_too_large(prepared: Prepared, intent_id: UUID) -> Ruling:
     return or_otherwise(prepared, Charge("free"), refusal)
 
 
+def rule_lost_before(prepared: Prepared, intent_id: UUID, policy: RetryPolicy) -> Ruling | None:
+    """The end of an item whose later call was lost more often than it may be sent; None if it may be sent.
+
+    Only an item that has a result without that call waits at all after so many losses (`close_lost_calls`).
+    """
+    item = prepared.item
+    if prepared.otherwise is None or item.unknowns <= policy.resends.get(prepared.provider, 0):
+        return None
+    return or_otherwise(prepared, Charge("free"), Ruling(still_waiting(prepared, intent_id, "withdrawn")))
+
+
 def still_waiting(prepared: Prepared, intent_id: UUID, intent_state: str) -> SettledCall:
     item = prepared.item
     return SettledCall(intent_id, intent_state, item.item_id, ItemState.WAITING, "", "", item.attempts)

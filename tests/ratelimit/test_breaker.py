@@ -19,7 +19,7 @@ from ratelimit.breaker import (
     Second,
 )
 from ratelimit.desk import Desk, Waiter
-from ratelimit.messages import Outcome
+from ratelimit.messages import Message, Outcome
 from ratelimit.stores.records import pack, unpack
 
 POLICY = Policy("key", (Limit("requests", 100_000, 60.0),))
@@ -151,6 +151,30 @@ def test_a_refused_key_shuts_at_once_and_is_looked_at_again_at_even_times() -> N
         probe(breaker, now)
 
 
+def test_who_says_that_a_refused_key_was_mended_lets_one_call_look_at_once() -> None:
+    breaker = Breaker()
+    breaker.refuse(breaker.round, "The key was refused.", 50.0)
+    breaker.look_again(60.0)
+    assert breaker.ready_at(60.0) == 60.0
+    probe(breaker, 60.0)
+    breaker.look_again(61.0)
+    assert breaker.ready_at(61.0) > 61.0, "one call is enough"
+    breaker.refuse(breaker.round, "Still refused.", 62.0)
+    assert breaker.open_until == 62.0 + REFUSED_OPEN_SECONDS
+
+
+def test_nobody_can_say_that_a_provider_which_fails_was_mended() -> None:
+    breaker = opened()
+    until = breaker.open_until
+    breaker.look_again(until - 1)
+    assert breaker.open_until == until
+    breaker.refuse(breaker.round, "The key was refused.", until)
+    told(breaker, breaker.open_until, failed=1)
+    until = breaker.open_until
+    breaker.look_again(until - 1)
+    assert breaker.open_until == until, "it fails now, whatever was refused before"
+
+
 def test_what_nobody_tried_for_long_is_no_news_any_more() -> None:
     breaker = opened()
     breaker.forget(breaker.open_until + UNTRIED_FORGOTTEN_AFTER_SECONDS - 1)
@@ -165,6 +189,9 @@ STEPS = st.one_of(
     st.tuples(st.just("ask"), st.integers(0, 3)),
     st.tuples(st.just("end"), st.integers(0, 30), st.sampled_from(["works", "fails", "refused", "untold"])),
     st.tuples(st.just("crash"), st.integers(0, 3)),
+    st.tuples(
+        st.just("mend"),
+    ),
     st.tuples(st.just("beat"), st.integers(0, 3)),
     st.tuples(st.just("lose an answer"), st.integers(0, 3)),
     st.tuples(
@@ -245,6 +272,11 @@ class World:
         if at is not None and at <= self.now:
             self.speak(index)
 
+    def mend(self) -> None:
+        """A person says that the key was mended, from a process that asks for nothing."""
+        self.born += 1
+        exchange(self.account, POLICY, Message(f"person {self.born}", 1, key_is_mended=True), self.now)
+
     def crash(self, index: int) -> None:
         self.desks[index] = self.desk()
 
@@ -269,6 +301,8 @@ def test_while_it_is_open_only_one_probe_is_out_whatever_happens_and_it_always_c
                 world.crash(index)
             case ("beat", int(index)):
                 world.speak(index)
+            case ("mend",):
+                world.mend()
             case ("lose an answer", int(index)):
                 world.ask(index, answer_arrives=False)
             case _:
@@ -329,5 +363,5 @@ def test_a_process_keeps_its_probe_by_beating_and_nobody_else_gets_one_however_l
 
 def test_a_record_keeps_everything_of_a_breaker() -> None:
     account = open_account("epoch", POLICY, 5.0, has_no_past=True)
-    account.breaker = Breaker(7, True, 1.5, 2.5, 3.5, 4, "It fails.", "one", 9.5, [Second(8, 2, 3)])
+    account.breaker = Breaker(7, True, 1.5, 2.5, 3.5, 4, "It fails.", "one", 9.5, True, [Second(8, 2, 3)])
     assert unpack(*pack(account)).breaker == account.breaker

@@ -247,7 +247,7 @@ def test_a_waiting_person_is_told_where_they_stand(limiter_of):
     limiter.pause(30.0, "Asked to wait.")
     for thread in threads:
         thread.start()
-    wait_until(lambda: sum(lane.waiting for lane in limiter.state().lanes) >= 2)
+    wait_until(lambda: limiter.expected_wait(ANN) and limiter.expected_wait(BOB))
     standing = limiter.expected_wait(BOB)
     ended.set()
     for thread in threads:

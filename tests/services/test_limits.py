@@ -14,7 +14,8 @@ import pytest
 from ratelimit import Limit, LocalStore, Policy, StoreBusy
 from ratelimit.stores.redis import ANSWER_SECONDS, RedisStore
 from services.db.pool import Database
-from services.limits import LimiterGate, StoreWatch
+from services.domain.runs import RunKind
+from services.limits import KeyNews, LimiterGate, StoreWatch
 from services.providers.openai import LimitNews
 from services.runs.gate import CallTooLarge, GateShut
 from tests.fixtures.redis import RedisServer
@@ -238,3 +239,29 @@ def until(is_true: Callable[[], bool]) -> bool:
         if time.monotonic() > deadline:
             return False
     return True
+
+
+def test_a_key_that_a_person_says_was_mended_is_tried_at_once(gate: LimiterGate, store: LocalStore) -> None:
+    news = KeyNews(store, {PROVIDER: POLICY}, {RunKind.SCREENING: PROVIDER})
+
+    async def refused_and_mended() -> None:
+        first = await permit(gate)
+        first.key_refused("The key was refused.")
+        first.done()
+        with pytest.raises(TimeoutError):
+            await permit(gate, NO_TURN)
+        news.mended(RunKind.SCREENING)
+        # Another process asks: whoever waited here was told to come again later.
+        other = LimiterGate(store, {PROVIDER: POLICY}, gate.database)
+        try:
+            (await permit(other)).done()
+        finally:
+            other.close()
+
+    asyncio.run(refused_and_mended())
+
+
+def test_news_of_a_key_that_no_store_takes_stop_nobody(path: Path) -> None:
+    folder = path.with_name("folder")
+    folder.mkdir()
+    KeyNews(LocalStore(folder), {PROVIDER: POLICY}, {RunKind.SCREENING: PROVIDER}).mended(RunKind.SCREENING)

@@ -145,17 +145,23 @@ SELECT count(*) FROM run_items WHERE run_id = %(run_id)s AND state = 'waiting' A
 -- What a run was charged, and what calls of unknown outcome can have cost.
 SELECT cost_usd + unknown_usd FROM runs WHERE id = %(run_id)s
 
+-- name: cap_of
+-- What a run may cost at most, as its row says now.
+SELECT cap_usd FROM runs WHERE id = %(run_id)s
+
 -- name: hold_run
 -- Lock the run's row under a fence and read its state; no row means that somebody else has the wheel.
 SELECT state FROM runs WHERE id = %(run_id)s AND fence = %(fence)s FOR NO KEY UPDATE
 
 -- name: beat
--- Lengthen the lease and write down the pace; a lease that was given up is not taken back. How many share the key.
+-- Lengthen the lease and write down the pace; a lease that was given up is not taken back. How many share the key,
+-- and the cap, which a person may have raised.
 WITH beaten AS (
   UPDATE runs SET lease_until = clock_timestamp() + make_interval(secs => %(lease_seconds)s), per_minute = %(per_minute)s
-   WHERE id = %(run_id)s AND fence = %(fence)s AND lease_until IS NOT NULL RETURNING drive_id, state, kind)
+   WHERE id = %(run_id)s AND fence = %(fence)s AND lease_until IS NOT NULL
+  RETURNING drive_id, state, kind, cap_usd)
 UPDATE drives d SET beat_at = clock_timestamp() FROM beaten b WHERE d.id = b.drive_id
-RETURNING b.state, live_runs(b.kind) AS live_runs
+RETURNING b.state, live_runs(b.kind) AS live_runs, b.cap_usd
 
 -- name: claim_items
 -- Take the next waiting items of a run; suspects apart from the others.

@@ -33,6 +33,7 @@ from tests.faults.rig import (
     OpenPermit,
     Shop,
     Shopping,
+    alongside,
     expire_lease,
     new_drive,
     open_run,
@@ -257,6 +258,58 @@ def test_a_cap_counts_what_a_cut_off_drive_had_under_way(bench: Bench) -> None:
     progress = bench.progress(run)
     assert (progress.pause_reason, progress.cost_usd, progress.unknown_usd) == ("budget", 0, PRICE * 8)
     assert len(bench.shop.arrivals) == 4
+
+
+def raise_cap(bench: Bench, run: StartedRun) -> None:
+    """What pausing and resuming with a higher cap leaves behind, when the drive noticed neither."""
+    until(lambda: bench.shop.arrivals)
+    bench.superuser.execute("UPDATE runs SET cap_usd = 1 WHERE id = %s", [run.run_id])
+
+
+def test_a_cap_that_is_raised_reaches_a_drive_that_goes_on(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.runs.driver.BEAT_SECONDS", 0.05)
+    run = bench.order(20, cap_usd=PRICE * 10)
+    bench.shop.choose = lambda _number, _item: Behaviour(seconds=0.1)
+    with alongside(lambda _over: raise_cap(bench, run)):
+        assert bench.drive(run.drive_id, most=2) is RunState.SUCCEEDED
+    assert bench.complaints(run) == ()
+
+
+def test_a_drive_at_its_old_cap_leaves_a_run_with_a_higher_one_to_a_successor(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.runs.driver.BEAT_SECONDS", 60.0)
+    run = bench.order(20, cap_usd=PRICE * 10)
+    bench.shop.choose = lambda _number, _item: Behaviour(seconds=0.05)
+    with alongside(lambda _over: raise_cap(bench, run)):
+        assert bench.drive(run.drive_id, most=2) is RunState.RUNNING
+    assert PRICE * 8 <= bench.progress(run).cost_usd <= PRICE * 10
+    assert bench.drive(new_drive(bench.superuser, run.run_id)) is RunState.SUCCEEDED
+    assert bench.complaints(run) == ()
+
+
+@pytest.mark.parametrize(("resends", "calls"), [(0, 6), (1, 9)])
+def test_a_second_call_lost_with_its_process_leaves_the_first_result(bench: Bench, resends: int, calls: int) -> None:
+    run = bench.order(3)
+
+    def choose(_number: int, item: int) -> Behaviour:
+        asked_before = any(arrival.item_id == item for arrival in bench.shop.arrivals)
+        return Behaviour(seconds=30.0 if asked_before else 0.0)
+
+    async def cut_off() -> None:
+        drive = asyncio.create_task(bench.driver(run.drive_id, resends=resends, two_calls=True).drive())
+        await asyncio.to_thread(until, lambda: len(bench.shop.arrivals) == 6)
+        drive.cancel()
+        await asyncio.gather(drive, return_exceptions=True)
+
+    bench.shop.choose = choose
+    asyncio.run(cut_off())
+    bench.shop.choose = lambda _number, _item: Behaviour()
+    expire_lease(bench.superuser, run.run_id)
+    again = new_drive(bench.superuser, run.run_id)
+    assert bench.drive(again, resends=resends, two_calls=True) is RunState.SUCCEEDED
+    assert (bench.progress(run).done, bench.progress(run).unknown_usd) == (3, 3 * 2 * PRICE)
+    assert len(bench.shop.arrivals) == calls and bench.complaints(run) == ()
 
 
 def test_one_item_that_cannot_be_prepared_fails_alone(bench: Bench) -> None:

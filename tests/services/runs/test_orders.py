@@ -233,6 +233,20 @@ def test_what_was_done_is_told_in_the_history(runs: Runs, superuser: Superuser, 
     assert events[-1].user_name == team.manager.name
 
 
+@pytest.mark.parametrize(("reason", "told"), [("provider", [RunKind.SCREENING]), ("user", []), ("quota", [])])
+def test_whoever_resumes_a_run_that_its_provider_paused_says_that_it_was_mended(
+    database: Database, superuser: Superuser, team: Team, reason: str, told: list[RunKind]
+) -> None:
+    heard: list[RunKind] = []
+    runs = Runs(database, tell_mended=heard.append)
+    run = start(runs, team.recruiter, make_candidates(superuser, team.org_id, 1))
+    superuser.execute("UPDATE runs SET state = 'paused', pause_reason = %s WHERE id = %s", [reason, run.run_id])
+    with pytest.raises(NotFound):
+        runs.resume(team.recruiter, uuid4())
+    runs.resume(team.recruiter, run.run_id)
+    assert heard == told
+
+
 def test_an_ended_run_can_be_neither_paused_nor_resumed(runs: Runs, superuser: Superuser, team: Team) -> None:
     run = start(runs, team.recruiter, make_candidates(superuser, team.org_id, 1))
     end(superuser, run.run_id, ["done"])
