@@ -3,6 +3,7 @@
 The reason beside each setting; what was considered is in docs/decisions/background.md, Several hosts.
 """
 
+import ssl
 from collections.abc import Mapping
 from typing import Any
 
@@ -64,4 +65,7 @@ def make_celery(redis_url: str, transport: Mapping[str, Any] = TRANSPORT) -> Cel
     """An application on this Redis; nothing is connected until it is used."""
     celery = Celery("sourcingx", broker=redis_url, set_as_current=False)
     celery.conf.update(SETTINGS, broker_transport_options=dict(transport))
+    if redis_url.startswith("rediss://"):
+        # By itself Celery would believe any certificate; an address that says otherwise is obeyed.
+        celery.conf.broker_use_ssl = {"ssl_cert_reqs": ssl.CERT_REQUIRED}
     return celery

@@ -59,12 +59,12 @@ def test_while_no_worker_lives_one_message_waits_with_one_drive_s_id_and_is_driv
     assert fleet.outcomes(run) == fleet.outcomes(second) == ["finished"]
 
 
-def test_a_killed_job_process_is_replaced_without_waiting_for_its_lease(fleet: Fleet) -> None:
+def test_the_worker_that_waited_for_it_tells_of_a_killed_job_process_on_any_host(fleet: Fleet) -> None:
     worker = fleet.worker()
     run = fleet.start(LONG)
     until(lambda: fleet.done(run) > 20)
-    fleet.lengthen_lease(run)
     [job] = fleet.job_processes()
+    fleet.move_to_another_host(run)
     job.kill()
     fleet.ends_well(run)
     assert fleet.outcomes(run) == ["lost", "finished"]
