@@ -109,6 +109,21 @@ def test_a_start_while_redis_is_away_leaves_the_run_in_the_queue(
     assert sweeper.sweep() == [run.drive_id]
 
 
+def test_nothing_more_is_admitted_while_a_drive_waits_that_no_worker_has_taken(
+    launcher: Launcher, superuser: Superuser, team: Team, empty_redis: RedisServer
+) -> None:
+    first = open_run(launcher.database, superuser, team.recruiter, 1)
+    second = open_again(launcher.database, superuser, team.recruiter)
+    sweeper = Sweeper(launcher.database, CLOCK, launcher, "one")
+    assert launcher.start_drive(first.drive_id)
+    assert not launcher.start_drive(second.drive_id)
+    let_admission_run_out(superuser, first.drive_id)
+    assert sweeper.sweep() == []
+    assert run_of(superuser, first) == (1, False) and run_of(superuser, second) == (0, True)
+    empty_redis.wipe()
+    assert len(sweeper.sweep()) == 2, "a message that is lost is sent again"
+
+
 @pytest.fixture
 def sent(launcher: Launcher, superuser: Superuser, team: Team) -> StartedRun:
     """A run whose drive was admitted, and is in a worker's hand."""
