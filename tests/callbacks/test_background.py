@@ -147,6 +147,7 @@ def test_who_starts_a_run_while_redis_is_away_is_told_and_the_message_holds_noth
     assert Runs(database).progress(team.recruiter, run.run_id).state is RunState.QUEUED
 
     start()
+    until(lambda: "No worker is free just now" in watched(), 5)
     with empty_redis.client() as inside:
         kept = {key: inside.lrange(key, 0, -1) for key in inside.keys(f"{KEY_PREFIX}*") if inside.type(key) == b"list"}
     [[message]] = kept.values()
