@@ -109,13 +109,19 @@ def test_nobody_can_end_a_run_through_redis(fleet: Fleet) -> None:
     assert fleet.outcomes(run) == ["finished"]
 
 
-def test_a_worker_told_to_end_hands_over_without_an_unknown_call(fleet: Fleet) -> None:
+@pytest.mark.parametrize("is_away", [False, True], ids=["", "while Redis is away"])
+def test_a_worker_told_to_end_hands_over_without_an_unknown_call(fleet: Fleet, is_away: bool) -> None:
     worker = fleet.worker()
     fleet.shop.choose = lambda _number, _item: Behaviour(seconds=0.5)
     run = fleet.start(30)
     until(lambda: fleet.done(run) > 4)
+    if is_away:
+        fleet.redis.kill()
+        until(lambda: "worker.queue.away" in worker.text())
     assert worker.end() == 0
     assert fleet.job_processes() == []
+    if is_away:
+        fleet.redis.start()
     fleet.worker(visibility_seconds=1.0)
     fleet.ends_well(run)
     assert fleet.outcomes(run) == ["drained", "finished"]
