@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 TEST_PROCESSES ?= 2
 
-.PHONY: help run test check bench format lint types imports lock clean
+.PHONY: help run test torture check bench format lint types imports lock clean
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
 
@@ -15,6 +15,11 @@ run: $(VENV)/.installed ## start everything and print the address (PORT, SOURCIN
 
 test: $(VENV)/.installed-dev browser ## the whole suite: real PostgreSQL, real browser, providers over HTTP
 	$(BIN)/pytest --numprocesses $(TEST_PROCESSES) --dist loadgroup --no-loadscope-reorder
+
+torture: $(VENV)/.installed-dev browser ## faults, kills and properties with many seeds; up to an hour
+	TORTURE=1 $(BIN)/pytest --verbose --timeout 600 --hypothesis-show-statistics --numprocesses $(TEST_PROCESSES) \
+	  --dist loadgroup --no-loadscope-reorder tests/faults tests/ratelimit tests/services/runs \
+	  tests/journeys/test_many_people.py
 
 check: format lint types imports test ## what CI runs: formatting, lint, types, import rules, then the suite
 

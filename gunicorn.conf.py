@@ -64,3 +64,10 @@ def child_exit(_server: Any, worker: Any) -> None:
     from prometheus_client import multiprocess
 
     multiprocess.mark_process_dead(worker.pid, path=str(metrics_folder))
+
+
+def worker_exit(_server: Any, _worker: Any) -> None:
+    """Connections are let go of here: a pool that is still open when the interpreter ends complains in the log."""
+    from services.wiring import current
+
+    current().database.close()

@@ -9,9 +9,12 @@ from callbacks.notices import notify
 from callbacks.parsing import parse_id, text_of
 from callbacks.who import actor
 from pages import ids
-from pages.parts.quota_parts import quota_card
+from pages.parts.quota_parts import ORGANIZATION, quota_card, quota_table, what_words
+from services.domain.quotas import amount_of
 from services.quotas import NOBODY, parse_quota_cap, parse_what
 from services.wiring import current
+
+FORMER = "A former user"
 
 
 def show_quotas(_page: str | None) -> Component:
@@ -24,21 +27,27 @@ def show_quotas(_page: str | None) -> Component:
 
 
 def set_quota(clicks: int | None, holder: str | None, what: str | None, cap: str | None) -> Any:
+    """Set one limit, say of whom and of what, and show all anew; the form stays as it was filled in."""
     if not clicks:
         return no_update
+    quotas, me, whose = current().quotas, actor(), parse_id(holder, NOBODY)
     chosen = parse_what(text_of(what))
     limit = parse_quota_cap(text_of(cap), chosen)
-    if current().quotas.set_cap(actor(), parse_id(holder, NOBODY), chosen, limit):
-        notify("There is no limit here any more." if limit is None else "The limit is set. It holds from now on.")
+    is_new = quotas.set_cap(me, whose, chosen, limit)
+    report = quotas.all(me)
+    name = next((quota.whose or ORGANIZATION for quota in report.quotas if quota.holder == whose), FORMER)
+    now = "no limit" if limit is None else f"at most {amount_of(chosen.meter, limit)}"
+    if is_new:
+        notify(f"{name}, {what_words(chosen)}: {now} from now on.")
     else:
-        notify("This limit stood so already.", "info")
-    return show_quotas(None)
+        notify(f"{name}, {what_words(chosen)}: {now}, as before.", "info")
+    return quota_table(report.quotas, report.time_zone, me.user_id)
 
 
 def register(app: Dash) -> None:
     app.callback(Output(ids.QUOTAS, "children"), Input(ids.QUOTAS, "id"))(show_quotas)
     app.callback(
-        Output(ids.QUOTAS, "children", allow_duplicate=True),
+        Output(ids.QUOTA_TABLE, "children"),
         Input(ids.QUOTA_SAVE, "n_clicks"),
         State(ids.QUOTA_HOLDER, "value"),
         State(ids.QUOTA_WHAT, "value"),

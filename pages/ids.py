@@ -24,6 +24,7 @@ ACCOUNT_FORMS = "account-forms"
 # Admin -------------------------------------------------------------------------------------------------
 
 QUOTAS = "quotas"
+QUOTA_TABLE = "quota-table"
 QUOTA_HOLDER = "quota-holder"
 QUOTA_WHAT = "quota-what"
 QUOTA_CAP = "quota-cap"

@@ -32,6 +32,8 @@ SHORTEST_NAP_SECONDS = 0.001
 FORGOTTEN_AFTER_SECONDS = 1.0
 FIRST_BACK_OFF_SECONDS = 1.0
 LONGEST_BACK_OFF_SECONDS = 300.0
+LONGEST_PAUSE_SECONDS = 86_400.0
+"""Whoever asks for more is asked again after a day: no header may shut a key for ever."""
 WAVES_FORGOTTEN_AFTER_SECONDS = 60.0
 RELEASE_GUESS_SECONDS = (0.02, 1.0)
 LOOK_AHEAD_CALLS = 512
@@ -179,6 +181,9 @@ def _forget(account: Account, now: float) -> None:
 
 
 def _rebuild(account: Account, policy: Policy, message: Message, now: float) -> None:
+    """Take in the caller's record; not one that was read before it was wanted, for what came after is not in it."""
+    if _history_wanted(account, policy, now)[0] is None:
+        return
     for limit in policy.limits:
         meter = account.meters[limit.name]
         if meter.shut_until > now:
@@ -238,6 +243,7 @@ def _pause(account: Account, policy: Policy, pause: Pause, now: float) -> None:
         doubled = FIRST_BACK_OFF_SECONDS * 2.0 ** min(account.waves, 20)
         seconds = min(LONGEST_BACK_OFF_SECONDS, doubled) * (1.0 + 0.5 * pause.jitter)
         account.waves += 1
+    seconds = min(seconds, LONGEST_PAUSE_SECONDS)
     if now + seconds > account.paused_until:
         account.paused_until, account.pause_reason = now + seconds, pause.reason
     account.paused_at = now
@@ -286,10 +292,12 @@ def _grant(account: Account, policy: Policy, agent: str, mine: list[Waiting], no
         for row in queue.rows
     ]
     share_of = _share_of(account, now)
+    gathering = _gathering(account, policy, now)
     told = {id(row): len(row.next_costs) for row in mine}
     grants: list[Grant] = []
     while candidates := [row for row in mine if told[id(row)] > 0]:
-        row, ahead, calls_ahead = _first_of(agent, account, [*candidates, *present], share_of)
+        overtaken = [row for row in gathering if _is_overtaken(account, row, candidates, share_of)]
+        row, ahead, calls_ahead = _first_of(agent, account, [*candidates, *present, *overtaken], share_of)
         costs = row.costs_of(0)
         if _ready_at(account, policy, costs, ahead, calls_ahead, now) > now:
             break
@@ -300,6 +308,33 @@ def _grant(account: Account, policy: Policy, agent: str, mine: list[Waiting], no
         row.count, row.since = row.count - 1, now
         row.next_costs = row.next_costs[1:] or row.next_costs
     return grants
+
+
+def _gathering(account: Account, policy: Policy, now: float) -> list[Waiting]:
+    """Those who sleep because their next call is too large for the room there is, though not for ever.
+
+    Smaller calls of others would take each bit of room as it comes free (docs/decisions/limiter.md, Large calls).
+    """
+    return [
+        row
+        for queue in account.queues.values()
+        if now < queue.due_at
+        for row in queue.rows
+        if _lacks_room(account, policy, row.costs_of(0), now)
+    ]
+
+
+def _lacks_room(account: Account, policy: Policy, costs: Costs, now: float) -> bool:
+    """Whether only a paced limit, which soon has room again, keeps a call from starting."""
+    late = [
+        name for name, cost in costs.items() if account.meters[name].ready_at(cost, 0, now, policy.burst_seconds) > now
+    ]
+    return bool(late) and all(account.meters[name].is_paced for name in late)
+
+
+def _is_overtaken(account: Account, row: Waiting, others: Iterable[Waiting], share_of: ShareOf) -> bool:
+    share = share_of(row.costs_of(0))
+    return all(account.shares.has_overtaken(other.lane, row.lane, share) for other in others)
 
 
 def _grant_spares(account: Account, policy: Policy, message: Message, now: float) -> list[Grant]:

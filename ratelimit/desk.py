@@ -89,6 +89,7 @@ class Desk:
     _last_exchange_at: float = 0.0
     _tells_open_calls: int = 0
     _unanswered: Message | None = None
+    _unanswered_since: float = 0.0
 
     @property
     def is_waited_at(self) -> bool:
@@ -202,16 +203,23 @@ class Desk:
         return min(times, default=None)
 
     def compose(self, now: float) -> Message:
-        """The message to send now. Corrections of one that was never answered are sent again as they were."""
+        """The message to send now. Corrections of one that was never answered are sent again as they were.
+
+        That one may have been heard, though. The store knows its serial number for a lease; after that, what it gave
+        back is left to the window, for given back twice it would be somebody else's.
+        """
         self._clear_shelf(now)
         if self._unanswered is None:
             self._serial += 1
+            self._unanswered_since = now
             adjustments, pauses, lessons = tuple(self._adjustments), tuple(self._pauses), tuple(self._lessons)
             outcomes = tuple(self._outcomes.values())
             self._adjustments, self._pauses, self._lessons, self._outcomes = [], [], [], {}
         else:
             old = self._unanswered
             adjustments, pauses, lessons, outcomes = old.adjustments, old.pauses, old.lessons, old.outcomes
+            if now - self._unanswered_since >= self.policy.lease_seconds:
+                adjustments = tuple(without_refund(adjustment) for adjustment in adjustments)
         self._unanswered = Message(
             agent=self.agent,
             serial=self._serial,
@@ -335,3 +343,9 @@ class Desk:
 def unused(grant: Grant, epoch: str) -> Adjustment:
     """The correction that returns a grant in full."""
     return Adjustment(epoch, grant.slots, {name: -cost for name, cost in grant.costs.items()}, grant.lane)
+
+
+def without_refund(adjustment: Adjustment) -> Adjustment:
+    """Only what the correction takes."""
+    taken = {name: delta for name, delta in adjustment.deltas.items() if delta > 0}
+    return replace(adjustment, deltas=taken, refunded_lane=None)

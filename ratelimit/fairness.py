@@ -63,6 +63,13 @@ class Shares:
         if least:
             self.now = max(self.now, min(self.organizations[name].received for name in least))
 
+    def has_overtaken(self, lane: Lane, waiting: Lane, share: float) -> bool:
+        """Whether a lane has received more than one that waits will have received with its next call."""
+        mine, theirs = self.organizations[lane.organization], self.organizations[waiting.organization]
+        if mine is not theirs:
+            return theirs.received + share / waiting.organization_weight < mine.received
+        return theirs.users[waiting.user] + share / waiting.weight < mine.users[lane.user]
+
     def charge(self, lane: Lane, share: float) -> None:
         """Count what a lane received, in parts of what the whole key allows in a window."""
         shares = self.organizations[lane.organization]

@@ -15,7 +15,7 @@ from typing import Final
 
 import structlog
 
-from ratelimit import Lane, Limit, Limiter, Permit, Policy, Store, StoreUnavailable, Wait, no_past
+from ratelimit import Lane, Limit, Limiter, Permit, Policy, Store, StoreBusy, StoreUnavailable, Wait, no_past
 from services.accounts import TooManyAttempts
 from services.errors import Busy
 
@@ -29,6 +29,8 @@ MINUTE: Final = 60.0
 LARGEST_BLOCK: Final = 20
 BLOCK_SECONDS: Final = 2.0
 LONGEST_REFUSAL_SECONDS: Final = 1.0
+STORE_LEFT_ALONE_SECONDS: Final = 5.0
+"""After a failure nobody asks the store for so long: one that hangs would cost each of them a second."""
 MOST_VISITORS: Final = 10_000
 
 log = structlog.get_logger(__name__)
@@ -85,6 +87,7 @@ class Visitor:
     left: int = 0
     good_until: float = 0.0
     refused_until: float = 0.0
+    lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
 
 @dataclass
@@ -101,6 +104,7 @@ class RequestDoor:
     requests_a_minute: int
     workers: int
     clock: Callable[[], float] = time.monotonic
+    store_away_until: float = 0.0
     visitors: "OrderedDict[str, Visitor]" = field(default_factory=OrderedDict, repr=False)
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
@@ -110,11 +114,13 @@ class RequestDoor:
 
     def enter(self, who: str) -> None:
         """Count one request. Raises TooManyRequests."""
-        now = self.clock()
         with self.lock:
             visitor = self.visitor(who)
-            if self.is_within_own_share(visitor, now):
+            if self.is_within_own_share(visitor, self.clock()):
                 return
+        # Asking the store may take long if it hangs: nobody but this visitor waits for that.
+        with visitor.lock:
+            now = self.clock()
             if now < visitor.refused_until:
                 raise TooManyRequests(visitor.refused_until - now)
             if visitor.left == 0 or now >= visitor.good_until:
@@ -139,6 +145,9 @@ class RequestDoor:
 
     def refill(self, who: str, visitor: Visitor, now: float) -> None:
         """Take as many as the visitor lately needed, or near the limit single requests. Raises TooManyRequests."""
+        if now < self.store_away_until:
+            self.let_in(visitor, now)
+            return
         was_used_up = visitor.left == 0 and now < visitor.good_until
         wanted = min(LARGEST_BLOCK, 2 * visitor.size) if was_used_up else max(1, visitor.size - visitor.left)
         wait: Wait | None = None
@@ -153,8 +162,10 @@ class RequestDoor:
                 wait = answer
         except StoreUnavailable as error:
             log.warning("door.store.unavailable", reason=str(error))
-            visitor.size = visitor.left = LARGEST_BLOCK
-            visitor.good_until = now + BLOCK_SECONDS
+            now = self.clock()
+            if not isinstance(error, StoreBusy):
+                self.store_away_until = now + STORE_LEFT_ALONE_SECONDS
+            self.let_in(visitor, now)
             return
         finally:
             limiter.close()
@@ -162,6 +173,10 @@ class RequestDoor:
         # Asked again soon all the same: an operator may raise the limit.
         visitor.left, visitor.refused_until = 0, now + min(seconds, LONGEST_REFUSAL_SECONDS)
         raise TooManyRequests(seconds)
+
+    def let_in(self, visitor: Visitor, now: float) -> None:
+        visitor.size = visitor.left = LARGEST_BLOCK
+        visitor.good_until = now + BLOCK_SECONDS
 
     def policy(self, who: str) -> Policy:
         shared = Limit(REQUESTS, self.requests_a_minute - self.workers * self.own_share, MINUTE)

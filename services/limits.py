@@ -1,5 +1,6 @@
 """The shared limits of every provider, as runs meet them: the limiter behind the run engine's gate."""
 
+import asyncio
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
@@ -13,7 +14,9 @@ from ratelimit import Lane, Limiter, PastStart, Permit, Policy, Store, StoreBusy
 from ratelimit.messages import Message
 from services.db.pool import Database
 from services.db.runs import recent_sends
+from services.db.shares import shares_of
 from services.domain.runs import RunKind
+from services.errors import Busy
 from services.providers.openai import LimitNews
 from services.runs.gate import CallTooLarge, GateShut
 
@@ -28,14 +31,29 @@ class LimiterGate:
     policies: Mapping[str, Policy]
     database: Database
     limiters: dict[str, Limiter] = field(default_factory=dict)
+    lanes: dict[tuple[UUID, UUID], Lane] = field(default_factory=dict)
 
     async def permit(self, provider: str, org_id: UUID, user_id: UUID, costs: Mapping[str, int]) -> Permit:
+        lane = self.lanes.get((org_id, user_id))
+        if lane is None:
+            lane = await asyncio.to_thread(self.weighed_lane, org_id, user_id)
         try:
-            return await self.limiter(provider).acquire(Lane(str(org_id), str(user_id)), costs)
+            return await self.limiter(provider).acquire(lane, costs)
         except ratelimit.CallTooLarge as error:
             raise CallTooLarge(str(error)) from error
         except StoreUnavailable as error:
             raise GateShut(str(error)) from error
+
+    def weighed_lane(self, org_id: UUID, user_id: UUID) -> Lane:
+        """The lane of a user with the weights they have now; asked once a process. Raises GateShut."""
+        try:
+            with self.database.act_for(org_id, user_id) as tx:
+                share, organization_share = shares_of(tx, user_id)
+        except Busy as error:
+            raise GateShut(error.message) from error
+        lane = Lane(str(org_id), str(user_id), share, organization_share)
+        self.lanes[org_id, user_id] = lane
+        return lane
 
     def slow_down(self, provider: str, seconds: float | None, reason: str, refused: object) -> None:
         permit = refused if isinstance(refused, Permit) else None

@@ -36,6 +36,7 @@ from services.runs.outcomes import RetryPolicy
 from services.screening import Screening
 from services.screening_work import ScreeningWork
 from services.settings import Settings, load_settings
+from services.shares import Shares
 from services.turns import Turns
 from services.usage import Usage
 
@@ -55,6 +56,7 @@ class Services:
     positions: Positions
     usage: Usage
     quotas: Quotas
+    shares: Shares
     lists: Lists
     candidates: Candidates
     imports: Imports
@@ -123,6 +125,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
         exports=Exports(database, clock, stored_filters),
         usage=Usage(database, clock),
         quotas=Quotas(database, clock),
+        shares=Shares(database),
         lists=Lists(database),
         candidates=Candidates(database, clock),
         imports=Imports(

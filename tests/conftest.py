@@ -3,9 +3,12 @@
 import pytest
 from hypothesis import settings
 
+from tests.intensity import IS_TORTURE
+
 # Machines are noisy: how long an example takes is measured in `make bench`, never judged here.
 settings.register_profile("suite", deadline=None, print_blob=True)
-settings.load_profile("suite")
+settings.register_profile("torture", settings.get_profile("suite"), max_examples=1_000)
+settings.load_profile("torture" if IS_TORTURE else "suite")
 
 pytest_plugins = [
     "tests.fixtures.postgres",

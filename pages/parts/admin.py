@@ -20,6 +20,7 @@ DEEDS = {
     "signed_out_everywhere": "signed out everywhere",
     "password_changed": "changed the password",
     "password_set": "set the password by a one-time link",
+    "share_set": "set the share of",
     "password_link_made": "made a password link for",
     "invited": "invited",
     "user_added": "was added on the command line",

@@ -19,21 +19,21 @@ def quota_card(
     quotas: Sequence[Quota], time_zone: str, *, reader: UUID, people: Sequence[tuple[UUID, str]] | None
 ) -> Component:
     """The quotas that have a limit; with `people` (the organization first) the form that sets the quotas of each."""
-    capped = [quota for quota in quotas if quota.cap is not None]
     return card(
         "Quotas and budgets",
         [
-            quota_table(capped, time_zone, reader)
-            if capped
-            else html.P("Nothing here has a limit.", className="text-secondary"),
+            html.Div(quota_table(quotas, time_zone, reader), id=ids.QUOTA_TABLE),
             quota_form(people) if people is not None else None,
         ],
     )
 
 
 def quota_table(quotas: Sequence[Quota], time_zone: str, reader: UUID) -> Component:
+    capped = [quota for quota in quotas if quota.cap is not None]
+    if not capped:
+        return html.P("Nothing here has a limit.", className="text-secondary")
     columns = ("Whose", "Of what", "Limit", "Used", "Left", "Begins anew")
-    rows = [quota_cells(quota, time_zone, reader) for quota in quotas]
+    rows = [quota_cells(quota, time_zone, reader) for quota in capped]
     return html.Div([stacked_table(columns, rows, kind="table-sm"), zone_note(time_zone)])
 
 

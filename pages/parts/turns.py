@@ -68,7 +68,10 @@ def outage_notice(outages: Sequence[Outage], time_zone: str) -> Component | None
     if not outages:
         return None
     return html.Div(
-        [html.P(f"{outage_words(outage, time_zone)} Work that is started now waits.") for outage in outages],
+        [
+            html.P(f"{outage_words(outage, time_zone)} Work that is started now waits.", className="mb-0")
+            for outage in outages
+        ],
         className="alert alert-warning outage-notice",
         role="status",
     )

@@ -8,6 +8,7 @@ while few ask, and two when somebody else came between (docs/decisions/limiter.m
 import fcntl
 import hashlib
 import os
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import redis
@@ -40,20 +42,21 @@ TURN_LOOK_SECONDS = 0.0005
 MOST_REMEMBERED = 64
 """Accounts that one process keeps as it saw them last: providers are few, the addresses at the door are not."""
 NO_VERSION = "?"
+RUN_ID = re.compile(rb"run_id:(\w+)")
 
-# Answers {written?, microseconds, version, head, log}; the state only where nothing was written.
+# Answers {written?, microseconds, version, head, log, server}; the state only where nothing was written.
 SCRIPT = """
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local asked = tonumber(ARGV[2])
 local version = redis.call('HGET', KEYS[1], 'version') or ''
 if version == ARGV[1] and asked - now <= tonumber(ARGV[3]) and now - asked <= tonumber(ARGV[4]) then
-  redis.call('HSET', KEYS[1], 'version', ARGV[5], 'head', ARGV[6], 'log', ARGV[7])
+  redis.call('HSET', KEYS[1], 'version', ARGV[5], 'head', ARGV[6], 'log', ARGV[7], 'server', ARGV[9])
   redis.call('PEXPIRE', KEYS[1], ARGV[8])
   return {1, string.format('%.0f', now)}
 end
-local record = redis.call('HMGET', KEYS[1], 'head', 'log')
-return {0, string.format('%.0f', now), version, record[1] or '', record[2] or ''}
+local record = redis.call('HMGET', KEYS[1], 'head', 'log', 'server')
+return {0, string.format('%.0f', now), version, record[1] or '', record[2] or '', record[3] or ''}
 """
 
 
@@ -91,7 +94,13 @@ class RedisStore:
 
         Without one they get in each other's way, which harms only where many ask for one key at once.
         """
-        self._redis = redis.Redis.from_url(url, socket_timeout=ANSWER_SECONDS, socket_connect_timeout=ANSWER_SECONDS)
+        self._redis = redis.Redis.from_url(
+            url,
+            socket_timeout=ANSWER_SECONDS,
+            socket_connect_timeout=ANSWER_SECONDS,
+            redis_connect_func=self._greet,
+        )
+        self._server = ""
         self._script = self._redis.register_script(SCRIPT)
         self._prefix = prefix
         self._turns_folder = turns_folder
@@ -131,6 +140,17 @@ class RedisStore:
 
     def close(self) -> None:
         self._redis.close()
+
+    def _greet(self, connection: Any) -> None:
+        """Learn which life of the server this connection reaches: one that began anew may have lost writes."""
+        connection.on_connect()
+        connection.send_command("INFO", "server")
+        try:
+            found = RUN_ID.search(bytes(connection.read_response()))
+        except redis.ResponseError:
+            # Not everybody may ask; then only those who saw the record before notice what it lost.
+            found = None
+        self._server = found[1].decode() if found else ""
 
     @contextmanager
     def _turn(self, policy: Policy) -> Iterator[bool]:
@@ -178,7 +198,7 @@ class RedisStore:
         """Put the account in the place of the one seen; what is there instead, if somebody was quicker."""
         version = f"{seen.writes + 1}:{uuid4().hex}"
         head, log = pack(account)
-        written = self._ask(policy, seen, now, [version, head, log, round(kept_seconds * 1000)])
+        written = self._ask(policy, seen, now, [version, head, log, round(kept_seconds * 1000), self._server])
         if written.version == version:
             written.account = account
         return written
@@ -198,9 +218,10 @@ class RedisStore:
         if is_written:
             found.version = str(record[0])
             return found
-        version, head, log = rest
+        version, head, log, server = rest
         found.version = version.decode()
-        found.account = trusted(found, read_account(head, log), seen)
+        if not server or not self._server or server.decode() == self._server:
+            found.account = trusted(found, read_account(head, log), seen)
         return found
 
 

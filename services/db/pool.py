@@ -28,6 +28,7 @@ APP_ROLE = "sourcingx_app"
 ENGINE_ROLE = "sourcingx_engine"
 RECONNECTING = "The database is reconnecting. Nothing was lost; please try again in a moment."
 OVERLOADED = "The database is very busy. Nothing was changed; please try again in a moment."
+ONLY_READS = "The database takes no changes just now. Nothing was changed; please try again in a moment."
 
 log = structlog.get_logger(__name__)
 
@@ -80,6 +81,9 @@ class Database:
                     return answer_of(cursor)
                 except (errors.QueryCanceled, errors.LockNotAvailable) as error:
                     raise Busy(OVERLOADED) from error
+                except errors.ReadOnlySqlTransaction as error:
+                    connection.close()
+                    raise Busy(ONLY_READS) from error
                 except psycopg.OperationalError:
                     connection.close()
         raise Busy(RECONNECTING)
@@ -111,6 +115,10 @@ class Database:
         except (errors.QueryCanceled, errors.LockNotAvailable) as error:
             roll_back(connection)
             raise Busy(OVERLOADED) from error
+        except errors.ReadOnlySqlTransaction as error:
+            # A server that became a replica: the next connection may lead to the one that takes changes.
+            connection.close()
+            raise Busy(ONLY_READS) from error
         except psycopg.OperationalError as error:
             roll_back(connection)
             raise Busy(RECONNECTING) from error

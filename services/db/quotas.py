@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from uuid import UUID
 
@@ -30,7 +30,6 @@ class Counted:
 
     reserved: Decimal
     used: Decimal
-    alerted_at: datetime | None
 
 
 @dataclass(frozen=True)

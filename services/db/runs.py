@@ -101,6 +101,14 @@ class Beat:
 
 
 @dataclass(frozen=True)
+class MarkedCalls:
+    """How many calls may leave now, and which may not: their quotas were changed since they were planned."""
+
+    marked: int
+    stale: list[UUID]
+
+
+@dataclass(frozen=True)
 class LostCalls:
     """What became of the items that earlier drives left open."""
 
@@ -368,6 +376,16 @@ def claim_items(tx: Tx, run_id: UUID, fence: int, batch: int, *, suspects: bool)
     return sorted(rows, key=lambda row: row.position)
 
 
+def claim_first_results(tx: Tx, run_id: UUID, fence: int) -> list[ClaimedRow]:
+    with tx.cursor(row_factory=class_row(ClaimedRow)) as cursor:
+        return cursor.execute(Q["claim_first_results"], {"run_id": run_id, "fence": fence}).fetchall()
+
+
+def has_first_results(tx: Tx, run_id: UUID) -> bool:
+    row = tx.execute(Q["has_first_results"], {"run_id": run_id}).fetchone()
+    return bool(row and row[0])
+
+
 def items_left(tx: Tx, run_id: UUID) -> ItemsLeft:
     with tx.cursor(row_factory=class_row(ItemsLeft)) as cursor:
         row = cursor.execute(Q["items_left"], {"run_id": run_id}).fetchone()
@@ -393,10 +411,11 @@ def finish_unworked(tx: Tx, fence: int, unworked: Sequence[Unworked]) -> list[st
     return [row[0] for row in rows]
 
 
-def mark_sent(tx: Tx, intent_ids: Sequence[UUID]) -> int:
-    """How many of the intents could be marked."""
-    row = tx.execute(Q["mark_sent"], {"intent_ids": list(intent_ids)}).fetchone()
-    return int(row[0]) if row else 0
+def mark_sent(tx: Tx, intent_ids: Sequence[UUID]) -> MarkedCalls:
+    with tx.cursor(row_factory=class_row(MarkedCalls)) as cursor:
+        row = cursor.execute(Q["mark_sent"], {"intent_ids": list(intent_ids)}).fetchone()
+    assert row is not None  # it counts
+    return row
 
 
 def settle_calls(tx: Tx, calls: Sequence[SettledCall]) -> set[UUID]:

@@ -89,7 +89,6 @@ class Quota:
     used: Decimal
     reserved: Decimal
     resets_at: datetime
-    alerted_at: datetime | None = None
 
     @property
     def left(self) -> Decimal | None:
@@ -98,8 +97,8 @@ class Quota:
 
     @property
     def is_near(self) -> bool:
-        """Whether its alert was raised in this period, and the cap still stands as low."""
-        return self.alerted_at is not None and self.cap is not None and self.used >= self.cap * ALERT_SHARE
+        """Whether four fifths are used, be it that much was used or that the cap was lowered."""
+        return self.cap is not None and self.cap > 0 and self.used >= self.cap * ALERT_SHARE
 
 
 # Whose day, whose month
@@ -185,9 +184,14 @@ def when(moment: datetime, time_zone: str) -> str:
 
 def standing_words(quota: Quota, time_zone: str, *, reader: UUID | None = None) -> str:
     """Which quota it is, how much of it is used, when it resets, and who can raise it."""
+    return f"{name_of(quota, reader=reader)}: {usage_words(quota, time_zone)}"
+
+
+def usage_words(quota: Quota, time_zone: str) -> str:
+    """How much of a quota is used, when it resets, and who can raise it."""
     held = f" and {amount_of(quota.what.meter, quota.reserved)} reserved by calls under way" if quota.reserved else ""
     return (
-        f"{name_of(quota, reader=reader)}: {amount_of(quota.what.meter, quota.used)} used{held}."
+        f"{amount_of(quota.what.meter, quota.used)} used{held}."
         f" It begins anew on {when(quota.resets_at, time_zone)}."
         " A manager or an admin of the organization can raise it."
     )
@@ -196,7 +200,7 @@ def standing_words(quota: Quota, time_zone: str, *, reader: UUID | None = None) 
 def alert_words(quota: Quota, time_zone: str, *, reader: UUID | None = None) -> str:
     """That a quota is nearly or wholly used."""
     share = "used up" if quota.cap is not None and quota.used >= quota.cap else "nearly used up"
-    return f"{name_of(quota, reader=reader)} is {share}. {standing_words(quota, time_zone, reader=reader)}"
+    return f"{name_of(quota, reader=reader)} is {share}. {usage_words(quota, time_zone)}"
 
 
 def pause_words(quota: Quota, time_zone: str, *, reader: UUID | None = None) -> str:

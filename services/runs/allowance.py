@@ -29,7 +29,7 @@ from services.domain.quotas import (
 from services.domain.runs import RunKind
 from services.errors import OutOfBudget
 
-NOTHING = Counted(Decimal(0), Decimal(0), None)
+NOTHING = Counted(Decimal(0), Decimal(0))
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,6 @@ def standing(tx: Tx, now: datetime, terms: Terms, names: dict[UUID, str], only: 
                     used=counter.used,
                     reserved=counter.reserved,
                     resets_at=resets_at(what, now, terms.time_zone),
-                    alerted_at=counter.alerted_at,
                 )
             )
     return found

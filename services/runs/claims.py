@@ -20,7 +20,7 @@ from services.domain.runs import ItemState, RunState
 from services.errors import Busy
 from services.runs.allowance import Shortage, reserve
 from services.runs.checkpoints import Checkpoints, Step
-from services.runs.kinds import ClaimedItem, Kind, NotWorked, Prepared
+from services.runs.kinds import Answered, Charge, ClaimedItem, Kind, NotWorked, Prepared
 from services.runs.outcomes import RetryPolicy
 from services.runs.wheel import Wheel, WheelLost
 
@@ -182,6 +182,7 @@ class Claims:
         rows = [Unworked(one.item.item_id, one.state, one.reason_code, one.reason) for one in unworked]
         states = runs.finish_unworked(tx, self.wheel.run.fence, rows)
         counts = Counts(
+            done=states.count(ItemState.DONE),
             failed=states.count(ItemState.FAILED),
             refused=states.count(ItemState.REFUSED),
             skipped=states.count(ItemState.SKIPPED),
@@ -193,12 +194,13 @@ class Claims:
             return runs.items_left(tx, self.order.run_id)
 
     def finish(
-        self, ending: Ending, message: str, resets_at: datetime | None = None, cap_usd: Decimal | None = None
+        self, ending: Ending, message: str, cap_usd: Decimal | None, resets_at: datetime | None = None
     ) -> RunState:
         """Put back what was not sent, give the run its next state, and let go of the wheel; the state then.
 
-        A run that a quota or a monthly budget pauses remembers when that resets. One that came to rest at the cap
-        `cap_usd`, while a person gave it another, is left to a successor.
+        `cap_usd` is the cap that this drive kept to: one that came to rest at it, while a person gave the run another,
+        leaves the run to a successor. A run that a quota or a monthly budget pauses remembers when that resets. One
+        that is stopped keeps what each item's first call brought.
         """
         run = self.wheel.run
         with self.wheel.database.act_for(run.org_id, run.user_id) as tx:
@@ -207,6 +209,7 @@ class Claims:
             if ending is Ending.BUDGET and resets_at is None and runs.cap_of(tx, run.run_id) != cap_usd:
                 ending = Ending.DRAINED
             if state is RunState.STOPPING:
+                self.keep_first_results(tx)
                 runs.end_run(tx, run.run_id, run.fence, RunState.STOPPED, "")
             elif state is RunState.RUNNING and ending in (Ending.BUDGET, Ending.QUOTA, Ending.PROVIDER):
                 runs.pause_run(tx, run.run_id, ending.value, message, resets_at)
@@ -215,6 +218,27 @@ class Claims:
             runs.end_drive(tx, run.run_id, run.fence, ending)
             progress = runs.find_progress(tx, run.run_id)
         return progress.state if progress else state
+
+    def keep_first_results(self, tx: Tx) -> None:
+        """Settle items that only wait for a later call: what the earlier one brought was paid for."""
+        try:
+            with tx.transaction():
+                self.settle_first_results(tx)
+        except (WheelLost, Busy):
+            raise
+        # The border to a use case: one that cannot store its results must not keep a run from being stopped.
+        except Exception:
+            log.exception("run.first_results.not_stored", run_id=str(self.order.run_id))
+
+    def settle_first_results(self, tx: Tx) -> None:
+        rows = runs.claim_first_results(tx, self.order.run_id, self.wheel.run.fence)
+        items = [ClaimedItem(**vars(row)) for row in rows]
+        prepared = self.kind.prepare(tx, self.order, items) if items else []
+        kept = [one for one in prepared if isinstance(one, Prepared) and one.otherwise is not None]
+        if kept:
+            self.kind.settle(tx, self.order, [Answered(one, Charge("free"), {}, result=one.otherwise) for one in kept])
+            self.finish_unworked(tx, [NotWorked(one.item, ItemState.DONE, "", "") for one in kept])
+        runs.return_claimed(tx, self.order.run_id, self.wheel.run.fence)
 
     def end_run(self, tx: Tx) -> None:
         progress = runs.find_progress(tx, self.order.run_id)

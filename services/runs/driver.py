@@ -136,7 +136,7 @@ class Driver:
             await self.land()
             ending, message = self.ending, self.message
             log.info("run.rests", run_id=str(self.order.run_id), ending=ending, reason=message)
-            return await self.insist(lambda: self.claims.finish(ending, message, self.resets_at, self.purse.cap))
+            return await self.insist(lambda: self.claims.finish(ending, message, self.purse.cap, self.resets_at))
         finally:
             doomed = [
                 *helpers,
@@ -333,7 +333,8 @@ class Driver:
             self.checkpoints.reached(Step.PERMITTED)
             try:
                 if not is_marked:
-                    await self.journal.mark(call.intent_id)
+                    if not await self.journal.mark(call.intent_id):
+                        return rule_withdrawn(call.prepared, call.intent_id)
                     is_marked = True
                     self.checkpoints.reached(Step.MARKED)
                 if permit.is_valid() and self.wheel.is_fresh() and self.ending is None:

@@ -52,12 +52,23 @@ class Settlement:
 Entry = Mark | Settlement
 
 
+@dataclass(frozen=True)
+class Written:
+    """What a transaction found: the run's state, and marks that were refused because a quota was changed."""
+
+    state: RunState
+    stale: frozenset[UUID] = frozenset()
+
+    def with_more(self, more: "Written") -> "Written":
+        return Written(more.state, self.stale | more.stale)
+
+
 @dataclass(eq=False)
 class Waiting:
-    """An entry, and whoever waits until it is committed."""
+    """An entry, and whoever waits until it is committed; a mark says whether its call may leave."""
 
     entry: Entry
-    written: asyncio.Future[None]
+    written: asyncio.Future[bool]
 
 
 @dataclass
@@ -72,19 +83,22 @@ class Journal:
     waiting: list[Waiting] = field(default_factory=list)
     has_entries: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def mark(self, intent_id: UUID) -> None:
-        """Return when the mark is committed. Raises WheelLost."""
-        await self.add(Mark(intent_id))
+    async def mark(self, intent_id: UUID) -> bool:
+        """Return when the mark is committed; False if its quota was changed and it has to be planned anew.
+
+        Raises WheelLost.
+        """
+        return await self.add(Mark(intent_id))
 
     async def settle(self, ruling: Ruling) -> None:
         """Return when the call is closed, booked and counted. Raises WheelLost."""
         await self.add(Settlement(ruling))
 
-    async def add(self, entry: Entry) -> None:
-        written = asyncio.get_running_loop().create_future()
+    async def add(self, entry: Entry) -> bool:
+        written: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self.waiting.append(Waiting(entry, written))
         self.has_entries.set()
-        await written
+        return await written
 
     async def keep(self) -> None:
         """Write groups for ever; ends with WheelLost, and then nobody's entry is written any more."""
@@ -95,7 +109,7 @@ class Journal:
             if not self.waiting:
                 self.has_entries.clear()
             try:
-                await self.write_until_written([waiting.entry for waiting in group])
+                stale = await self.write_until_written([waiting.entry for waiting in group])
             except BaseException as error:
                 for waiting in [*group, *self.waiting]:
                     if not waiting.written.done():
@@ -104,33 +118,39 @@ class Journal:
                 raise
             for waiting in group:
                 if not waiting.written.done():
-                    waiting.written.set_result(None)
+                    is_stale = isinstance(waiting.entry, Mark) and waiting.entry.intent_id in stale
+                    waiting.written.set_result(not is_stale)
 
-    async def write_until_written(self, group: Sequence[Entry]) -> None:
-        """Try for as long as the database is away: an answer in hand is never dropped while the wheel is ours."""
+    async def write_until_written(self, group: Sequence[Entry]) -> frozenset[UUID]:
+        """Try for as long as the database is away: an answer in hand is never dropped while the wheel is ours.
+
+        The calls that may not leave.
+        """
         while True:
             try:
-                self.news(await asyncio.to_thread(self.write, group))
-                return
+                written = await asyncio.to_thread(self.write, group)
+                self.news(written.state)
+                return written.stale
             except Busy as error:
                 log.warning("run.journal.waits", run_id=str(self.order.run_id), reason=error.message)
                 await asyncio.sleep(RETRY_SECONDS)
 
-    def write(self, group: Sequence[Entry]) -> RunState:
+    def write(self, group: Sequence[Entry]) -> Written:
         """Write a group in one transaction; if one result cannot be stored, each settlement in its own."""
         try:
-            state = self.write_together(group)
+            written = self.write_together(group)
         except (WheelLost, Busy):
             raise
         # The border to a use case: its `settle` may refuse a result in any way, and the others must not pay for it.
         except Exception:
             log.exception("run.journal.one_by_one", run_id=str(self.order.run_id), entries=len(group))
-            for entry in group:
-                state = self.write_alone(entry)
+            written = self.write_alone(group[0])
+            for entry in group[1:]:
+                written = written.with_more(self.write_alone(entry))
         self.checkpoints.reached(Step.SETTLED)
-        return state
+        return written
 
-    def write_alone(self, entry: Entry) -> RunState:
+    def write_alone(self, entry: Entry) -> Written:
         try:
             return self.write_together([entry])
         except (WheelLost, Busy):
@@ -142,17 +162,23 @@ class Journal:
             log.exception("run.result.not_stored", run_id=str(self.order.run_id))
             return self.write_together([Settlement(without_result(entry.ruling))])
 
-    def write_together(self, group: Sequence[Entry]) -> RunState:
+    def write_together(self, group: Sequence[Entry]) -> Written:
         marks = [entry.intent_id for entry in group if isinstance(entry, Mark)]
         rulings = [entry.ruling for entry in group if isinstance(entry, Settlement)]
         with self.wheel.database.act_for(self.order.org_id, self.order.user_id) as tx:
             state = self.wheel.hold(tx)
-            if marks and runs.mark_sent(tx, marks) != len(marks):
-                raise WheelLost
+            stale = self.write_marks(tx, marks) if marks else frozenset()
             if rulings:
                 self.write_rulings(tx, rulings)
             self.checkpoints.reached(Step.WRITTEN)
-        return state
+        return Written(state, stale)
+
+    def write_marks(self, tx: Tx, marks: Sequence[UUID]) -> frozenset[UUID]:
+        """Mark calls; those that may not leave. Raises WheelLost if a successor has withdrawn one."""
+        marked = runs.mark_sent(tx, marks)
+        if marked.marked + len(marked.stale) != len(marks):
+            raise WheelLost
+        return frozenset(marked.stale)
 
     def write_rulings(self, tx: Tx, rulings: Sequence[Ruling]) -> None:
         closed = runs.settle_calls(tx, [ruling.settled for ruling in rulings])

@@ -155,7 +155,9 @@ class Runs:
             run = own(tx, actor, run_id)
             if run.state in (RunState.QUEUED, RunState.RUNNING, RunState.PAUSED):
                 may_be_calling = run.state == RunState.RUNNING or (run.state == RunState.PAUSED and run.is_driven)
-                state = RunState.STOPPING if may_be_calling else RunState.STOPPED
+                # A driver has yet to settle what was paid for.
+                is_needed = may_be_calling or db.has_first_results(tx, run_id)
+                state = RunState.STOPPING if is_needed else RunState.STOPPED
                 db.ask_to_stop(tx, run_id, actor.user_id, state)
             return self.find(tx, run_id)
 

@@ -224,9 +224,14 @@ def too_many(prepared: Prepared, intent_id: UUID, charge: Charge, error: TooMany
     parks = seconds is not None and seconds > PARKED_AFTER_SECONDS
     return Ruling(
         booked(prepared, intent_id, charge, duration_ms),
-        slow_down=SlowDown(min(seconds, PARKED_AFTER_SECONDS) if seconds is not None else None, error.message),
+        slow_down=SlowDown(at_most_parked(seconds), error.message),
         park=with_remedy(error) if parks else "",
     )
+
+
+def at_most_parked(seconds: float | None) -> float | None:
+    """For how long one answer may hold everybody who uses the key: nobody could shorten it."""
+    return None if seconds is None else min(seconds, PARKED_AFTER_SECONDS)
 
 
 def try_again(
@@ -248,7 +253,7 @@ def try_again(
     call = booked(prepared, intent_id, charge, duration_ms)
     is_excused = is_failing or isinstance(error, Unreachable)
     attempts = prepared.item.attempts + (0 if is_excused else 1)
-    slow_down = SlowDown(error.retry_after, error.message) if error.retry_after else None
+    slow_down = SlowDown(at_most_parked(error.retry_after), error.message) if error.retry_after else None
     if is_excused or attempts < policy.most_attempts:
         doubled = FIRST_WAIT_SECONDS * 2.0 ** max(0, attempts - 1)
         wait = min(LONGEST_WAIT_SECONDS, doubled) * dice.uniform(0.5, 1.5)

@@ -25,10 +25,9 @@ class QuotaCard:
 
     def __init__(self, app: Dash, actor: Actor) -> None:
         self.client: FlaskClient = client_of(app, actor)
-        self.save = next(output for output in app.callback_map if output.startswith(f"{ids.QUOTAS}.children@"))
 
     def post(self, output: str, inputs: list[Any], state: list[Any], changed: str) -> Any:
-        where = {"id": ids.QUOTAS, "property": output.partition(".")[2]}
+        where = dict(zip(("id", "property"), output.split("."), strict=True))
         body = {"output": output, "outputs": where, "inputs": inputs, "state": state, "changedPropIds": [changed]}
         answer = self.client.post("/_dash-update-component", json=body, headers=csrf_headers(self.client))
         assert answer.status_code < 500, answer.text
@@ -46,7 +45,7 @@ class QuotaCard:
             for box, value in ((ids.QUOTA_HOLDER, holder), (ids.QUOTA_WHAT, what), (ids.QUOTA_CAP, cap))
         ]
         pressed = {"id": ids.QUOTA_SAVE, "property": "n_clicks", "value": 1}
-        return self.post(self.save, [pressed], state, f"{ids.QUOTA_SAVE}.n_clicks")
+        return self.post(f"{ids.QUOTA_TABLE}.children", [pressed], state, f"{ids.QUOTA_SAVE}.n_clicks")
 
 
 def notice(answer: Any) -> tuple[str, str]:
@@ -71,11 +70,22 @@ def test_a_manager_sees_everybodys_and_sets_one_which_its_owner_then_sees(
     before = card.shown()
     assert all(words in before for words in (team.recruiter.name, team.colleague.name, ids.QUOTA_SAVE))
     answer = card.set(str(team.recruiter.user_id), CANDIDATES, " 12 ")
-    assert notice(answer) == ("The limit is set. It holds from now on.", "success")
+    assert notice(answer) == (
+        f"{team.recruiter.name}, OpenAI candidates a day: at most 12 candidates from now on.",
+        "success",
+    )
     assert "12 candidates" in json.dumps(answer.json["response"])
     assert caps_of(superuser) == [(team.recruiter.user_id, "openai", "candidates", 12)]
     assert "12 candidates" in QuotaCard(local_app, team.recruiter).shown()
     assert "12 candidates" not in QuotaCard(local_app, team.colleague).shown()
+
+
+def test_the_form_stays_as_it_was_filled_in(local_app: Dash, team: Team) -> None:
+    """One that went back to its first choices would take the next limit from the organization's money."""
+    answer = QuotaCard(local_app, team.manager).set(str(team.recruiter.user_id), CANDIDATES, "12")
+    answered = json.dumps(answer.json["response"])
+    assert "12 candidates" in answered
+    assert not any(box in answered for box in (ids.QUOTA_HOLDER, ids.QUOTA_WHAT, ids.QUOTA_CAP, ids.QUOTA_SAVE))
 
 
 def test_the_budget_of_the_organization_is_set_and_taken_away_again(
@@ -84,8 +94,14 @@ def test_the_budget_of_the_organization_is_set_and_taken_away_again(
     card = QuotaCard(local_app, team.admin)
     assert notice(card.set(str(team.org_id), BUDGET, "99.50"))[1] == "success"
     assert "Money a month" in card.shown() and "$99.50" in card.shown()
-    assert notice(card.set(str(team.org_id), BUDGET, "99.50")) == ("This limit stood so already.", "info")
-    assert notice(card.set(str(team.org_id), BUDGET, "none")) == ("There is no limit here any more.", "success")
+    assert notice(card.set(str(team.org_id), BUDGET, "99.50")) == (
+        "The organization, Money a month: at most $99.50, as before.",
+        "info",
+    )
+    assert notice(card.set(str(team.org_id), BUDGET, "none")) == (
+        "The organization, Money a month: no limit from now on.",
+        "success",
+    )
     assert "$99.50" not in card.shown()
     assert caps_of(superuser) == [(team.org_id, "", "usd", None)]
 

@@ -24,6 +24,7 @@ from click.testing import CliRunner
 
 from commands import COMMANDS
 from services.db.embedded import EmbeddedPostgres, free_port
+from services.db.shares import shares_of
 from services.domain.quotas import Meter, What
 from services.errors import Conflict
 from services.installation import Installation
@@ -397,3 +398,17 @@ def test_a_lease_that_does_not_live_cannot_be_ended(line: CommandLine) -> None:
     assert refused.code == 1 and "No such lease is held now." in refused.object["error"]
     unsigned = line.ask("leases", "release", "--json", "--", "-1")
     assert unsigned.code != 0 and "Traceback" not in unsigned.errors
+
+
+def test_who_shares_a_limited_key_is_weighed_and_that_is_noted(line: CommandLine) -> None:
+    assert line.asked("share", "2.5", "--org", "Acme", "--user", RITA) == {"org": "Acme", "user": RITA, "share": 2.5}
+    assert line.ask("share", "1", "--org", "Acme").output == "Acme now has a share of 1.\n"
+    assert "from 0.1 to 100" in line.ask("share", "0", "--org", "Acme", "--json").object["error"]
+    with services_behind(line) as services:
+        rita = services.accounts.actor_called(RITA)
+        with services.database.act_as(rita) as tx:
+            assert shares_of(tx, rita.user_id) == (2.5, 1.0)
+            noted = tx.execute(
+                "SELECT object, detail FROM audit_events WHERE action = 'share_set' ORDER BY id"
+            ).fetchall()
+    assert noted == [(f"user:{rita.user_id}", {"share": 2.5}), ("organization", {"share": 1})]

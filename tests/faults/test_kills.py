@@ -22,6 +22,7 @@ from tests.faults.rig import (
     start_driver,
 )
 from tests.fixtures.postgres import Team, Urls
+from tests.intensity import IS_TORTURE, SEEDS
 
 Superuser = psycopg.Connection[Any]
 
@@ -40,11 +41,12 @@ def state_of(superuser: Superuser, run_id: object) -> str:
     return str(row[0])
 
 
+@pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("step", list(Step))
 def test_a_driver_killed_at_any_step_leaves_one_result_and_one_charge_each(
-    step: Step, database: Database, superuser: Superuser, team: Team, urls: Urls, shop: Shop
+    step: Step, seed: int, database: Database, superuser: Superuser, team: Team, urls: Urls, shop: Shop
 ) -> None:
-    nth = random.Random(f"kill {step}").randint(1, 2)
+    nth = random.Random(f"kill {step} {seed}").randint(1, 3 if IS_TORTURE else 2)
     run = open_run(database, superuser, team.recruiter, 60)
     errand = Errand(urls.login, {"url": shop.url}, kill_at=f"{step}:{nth}")
     first = start_driver(errand, run.drive_id)

@@ -4,7 +4,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from ratelimit.account import LONGEST_BACK_OFF_SECONDS, exchange, open_account, picture
+from ratelimit.account import LONGEST_BACK_OFF_SECONDS, exchange, means_nothing_after, open_account, picture
 from ratelimit.desk import Admission, Desk, Waiter, unused
 from ratelimit.messages import Adjustment, LaneAsk, Message, PastStart, Pause
 from ratelimit.policy import Lane, Limit, Policy
@@ -57,6 +57,23 @@ def test_a_late_small_user_does_not_stand_behind_five_thousand():
     outcome = Simulation(REAL, [[Demand(lane("early"), 5000)], [late]], 30).run()
     assert outcome.count("late") >= 10
     assert max(outcome.waits["late"][:5]) <= 10 / 2.4
+
+
+def test_a_large_call_is_not_starved_by_the_small_ones_of_others():
+    small = [[Demand(lane(f"user {number}"), 10)] for number in range(4)]
+    outcome = Simulation(SCALED, [*small, [Demand(lane("large"), 1, {"requests": 150}, begins=12.0)]], 62).run()
+    assert outcome.count("large") >= 2
+    assert max(outcome.waits["large"]) <= 5 * 5.1 + 1.0, "five share, and each 150 of all are half a window"
+    assert sum(outcome.count(f"user {number}", since=12.0) for number in range(4)) >= 0.5 * 50 * 300 / 10.2
+
+
+def test_a_call_that_waits_for_tomorrow_holds_nobody_up():
+    policy = Policy("key", (Limit("requests", 300, 10), Limit("a day", 10, 86_400)), margin_seconds=0.1)
+    waits = [Demand(lane("out of luck"), 1, {"requests": 10, "a day": 6})]
+    goes_on = [[Demand(lane(f"user {number}"), 5)] for number in range(3)]
+    outcome = Simulation(policy, [waits, *goes_on], 20).run()
+    assert outcome.count("out of luck") == 1
+    assert len(outcome.starts) >= 0.95 * 2 * 290
 
 
 def test_the_share_of_who_leaves_goes_to_the_others_at_once():
@@ -161,6 +178,22 @@ def test_a_told_past_opens_at_once_and_counts():
     past = tuple(PastStart(5.0, ONE) for _ in range(299))
     reply = exchange(account, SCALED, Message("p", 2, ask, history=past), BEGIN + 0.3)
     assert len(reply.grants) == 1
+
+
+def test_a_past_that_was_read_before_the_account_was_lost_opens_nothing():
+    """It was read for an earlier loss, and knows nothing of what started between the two."""
+    account = open_account("second loss", SCALED, BEGIN, has_no_past=False)
+    ask = (LaneAsk(lane("a"), (ONE,) * 30, 30),)
+    assert not exchange(account, SCALED, Message("p", 1, ask, history=()), BEGIN).grants
+    assert not exchange(account, SCALED, Message("p", 2, ask), BEGIN + 0.3).grants
+    assert exchange(account, SCALED, Message("p", 3, ask, history=()), BEGIN + 0.4).grants
+
+
+def test_no_header_shuts_a_key_for_ever():
+    account = open_account("epoch", SCALED, BEGIN, has_no_past=True)
+    exchange(account, SCALED, Message("p", 1, pauses=(Pause(1e300, "Broken header."),), has_no_past=True), BEGIN)
+    assert account.paused_until <= BEGIN + 86_400
+    assert means_nothing_after(account, SCALED) <= BEGIN + 86_400
 
 
 def test_a_clock_that_steps_back_lets_nothing_more_through():

@@ -2,7 +2,7 @@
 
 from ratelimit.account import exchange, open_account
 from ratelimit.desk import NEWS_KEPT_SECONDS, Desk, Waiter, unused
-from ratelimit.messages import Lesson, Pause
+from ratelimit.messages import Adjustment, Lesson, Pause
 from ratelimit.policy import Lane, Limit, Policy
 
 POLICY = Policy("key", (Limit("requests", 10, 60),), burst_seconds=0.0)
@@ -87,6 +87,26 @@ def test_what_was_never_answered_is_said_again_and_counts_once():
     assert account.waves == 1
     assert account.meters["requests"].used(100.1) == 0
     assert desk.next_exchange_at() is None
+
+
+def test_what_was_heard_but_answered_too_late_is_not_given_back_twice():
+    """After a lease the store has forgotten which messages it heard of a process: what is said again only takes."""
+    policy = Policy("key", (Limit("requests", 100, 60),), burst_seconds=600.0)
+    desk, account = desk_and_account(policy)
+    mine = [Waiter(ANN, {"requests": 10}) for _ in range(2)]
+    for waiter in mine:
+        desk.enter(waiter, 100.0)
+    wrong, right = speak(desk, account, 100.0)
+    desk.adjust(unused(wrong.grant, "epoch"), 100.0)
+    desk.adjust(Adjustment("epoch", right.grant.slots, {"requests": 5}), 100.0)
+    exchange(account, policy, desk.compose(100.0), 100.0)
+    assert account.meters["requests"].used(100.0) == 15
+    others = Desk(policy, "another process", has_no_past=True)
+    others.enter(Waiter(BOB, {"requests": 50}), 100.0)
+    speak(others, account, 100.0)
+    late = 100.0 + policy.lease_seconds
+    speak(desk, account, late)
+    assert 65 <= account.meters["requests"].used(late) <= 70
 
 
 def test_open_calls_are_told_again_within_their_lease():

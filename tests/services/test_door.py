@@ -1,5 +1,8 @@
 """The door for network addresses, on the real limiter."""
 
+import signal
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,7 @@ from ratelimit.stores.redis import RedisStore
 from services.accounts import TooManyAttempts
 from services.door import MOST_VISITORS, AddressDoor, RequestDoor, TooManyRequests, neighbourhood
 from services.errors import Busy
+from tests.fixtures.app import wait_until
 from tests.fixtures.redis import RedisServer
 
 
@@ -141,6 +145,30 @@ def test_a_refused_person_does_not_load_the_store() -> None:
 def test_a_store_that_fails_lets_everybody_in(tmp_path: Path) -> None:
     (tmp_path / "door.sqlite3").mkdir()
     assert let_in(RequestDoor(LocalStore(tmp_path / "door.sqlite3"), 60, 2), "ann", 200) == 200
+
+
+def test_a_store_that_hangs_holds_up_nobody_else_and_whoever_asked_it_only_once(tmp_path: Path) -> None:
+    server = RedisServer(tmp_path)
+    server.start()
+    store = RedisStore(server.url)
+    door = RequestDoor(store, 60, 2)
+    assert server.process is not None
+    server.process.send_signal(signal.SIGSTOP)
+    try:
+        busy = threading.Thread(target=let_in, args=(door, "busy", door.own_share + 1))
+        busy.start()
+        wait_until(lambda: "busy" in door.visitors and door.visitors["busy"].lock.locked())
+        door.enter("quiet")
+        assert busy.is_alive(), "the quiet one went in while the busy one waited for the store"
+        busy.join()
+        began = time.monotonic()
+        assert let_in(door, "busy", 200) == 200
+        assert let_in(door, "another", 200) == 200
+        assert time.monotonic() - began < 1.0
+    finally:
+        server.process.send_signal(signal.SIGCONT)
+        store.close()
+        server.kill()
 
 
 def test_what_a_worker_remembers_is_bounded() -> None:

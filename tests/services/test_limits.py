@@ -11,13 +11,15 @@ from uuid import uuid4
 
 import pytest
 
-from ratelimit import Limit, LocalStore, Policy, StoreBusy
+from ratelimit import Lane, Limit, LocalStore, Policy, StoreBusy
 from ratelimit.stores.redis import ANSWER_SECONDS, RedisStore
 from services.db.pool import Database
 from services.domain.runs import RunKind
 from services.limits import KeyNews, LimiterGate, StoreWatch
 from services.providers.openai import LimitNews
 from services.runs.gate import CallTooLarge, GateShut
+from services.shares import Shares
+from tests.fixtures.postgres import Team, Urls
 from tests.fixtures.redis import RedisServer
 
 PROVIDER = "openai"
@@ -265,3 +267,26 @@ def test_news_of_a_key_that_no_store_takes_stop_nobody(path: Path) -> None:
     folder = path.with_name("folder")
     folder.mkdir()
     KeyNews(LocalStore(folder), {PROVIDER: POLICY}, {RunKind.SCREENING: PROVIDER}).mended(RunKind.SCREENING)
+
+
+def test_who_has_a_larger_share_asks_with_it_and_everybody_else_with_one(
+    gate: LimiterGate, database: Database, team: Team
+) -> None:
+    shares = Shares(database)
+    shares.set("Northwind Talent", None, 2.0)
+    shares.set("Northwind Talent", team.recruiter.email.upper(), 3.0)
+    org, ana, ben = str(team.org_id), team.recruiter.user_id, team.colleague.user_id
+    assert gate.weighed_lane(team.org_id, ana) == Lane(org, str(ana), 3.0, 2.0)
+    assert gate.weighed_lane(team.org_id, ben) == Lane(org, str(ben), 1.0, 2.0)
+
+
+def test_a_gate_whose_database_is_away_is_shut_and_opens_with_it(store: LocalStore, urls: Urls) -> None:
+    database = Database(urls.login.replace("127.0.0.1", "127.0.0.9"), wait_seconds=0.2)
+    shut = LimiterGate(store, {PROVIDER: POLICY}, database)
+    with pytest.raises(GateShut):
+        asyncio.run(permit(shut))
+    shut.database = Database(urls.login)
+    asyncio.run(permit(shut)).done()
+    for opened in (database, shut.database):
+        opened.close()
+    shut.close()

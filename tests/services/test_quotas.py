@@ -75,6 +75,23 @@ def test_an_alert_is_told_to_the_user_and_to_those_who_can_raise_the_quota(
     assert quotas.alerts(team.recruiter) == []
 
 
+def test_a_limit_that_is_lowered_to_what_is_used_alerts_at_once(
+    quotas: Quotas, team: Team, superuser: Superuser
+) -> None:
+    """Nothing is sent any more, so no call would raise the alert."""
+    superuser.execute(
+        "INSERT INTO quota_counters (org_id, holder, provider, meter, period, cap, used)"
+        " VALUES (%s, %s, 'openai', 'candidates', (now() AT TIME ZONE 'UTC')::date, 10, 6)",
+        [team.org_id, team.recruiter.user_id],
+    )
+    quotas.set_cap(team.manager, team.recruiter.user_id, CANDIDATES, Decimal(10))
+    assert quotas.alerts(team.recruiter) == []
+    quotas.set_cap(team.manager, team.recruiter.user_id, CANDIDATES, Decimal(6))
+    assert "is used up" in quotas.alerts(team.recruiter)[0]
+    quotas.set_cap(team.manager, team.recruiter.user_id, CANDIDATES, Decimal(0))
+    assert quotas.alerts(team.recruiter) == [], "nothing is allowed: nothing is nearly used up"
+
+
 def test_what_a_form_sends_is_read_or_refused() -> None:
     assert parse_what("openai:candidates") == CANDIDATES and parse_what(":usd") == BUDGET
     assert parse_quota_cap("none", BUDGET) is None

@@ -18,7 +18,7 @@ SELECT q.holder, q.provider, q.meter, q.cap FROM quotas q
 -- name: counters
 -- What these holders have reserved and used in the given periods, each of its own provider and meter.
 -- One lookup each by the whole key, however many periods there have been: LIMIT holds the planner to it.
-SELECT c.holder, c.provider, c.meter, c.reserved, c.used, c.alerted_at
+SELECT c.holder, c.provider, c.meter, c.reserved, c.used
   FROM unnest(%(holders)s::uuid[]) AS h (holder)
  CROSS JOIN jsonb_to_recordset(%(periods)s) AS p (provider text, meter text, period date)
  CROSS JOIN LATERAL (

@@ -172,6 +172,16 @@ UPDATE run_items SET state = 'claimed', fence = %(fence)s WHERE id IN (
    ORDER BY position LIMIT %(batch)s FOR UPDATE SKIP LOCKED)
 RETURNING id AS item_id, candidate_id, position, attempts, unknowns, carried
 
+-- name: claim_first_results
+-- Take every waiting item that has the result of an earlier call.
+UPDATE run_items SET state = 'claimed', fence = %(fence)s
+ WHERE run_id = %(run_id)s AND state = 'waiting' AND carried IS NOT NULL
+RETURNING id AS item_id, candidate_id, position, attempts, unknowns, carried
+
+-- name: has_first_results
+-- Whether an item waits that has the result of an earlier call.
+SELECT EXISTS (SELECT 1 FROM run_items WHERE run_id = %(run_id)s AND state = 'waiting' AND carried IS NOT NULL)
+
 -- name: items_left
 -- Whether anything of a run is still open, and in how many seconds its next retry is due.
 SELECT count(*) > 0 AS any_open,
@@ -209,13 +219,20 @@ UPDATE run_items t SET state = u.state, reason_code = u.reason_code, reason = u.
 RETURNING t.state
 
 -- name: mark_sent
--- Write down that these calls are about to leave.
-WITH marked AS (
+-- Write down that these calls are about to leave, but for those reserved under a quota that was changed since; a
+-- reservation made while a change was on its way may have seen either cap.
+WITH stale AS (
+  SELECT i.id FROM intents i
+   WHERE i.id = ANY (%(intent_ids)s) AND i.state = 'planned'
+     AND EXISTS (SELECT 1 FROM quotas q WHERE q.org_id = (SELECT current_org()) AND q.holder IN (i.org_id, i.user_id)
+                    AND q.changed_at > i.created_at - interval '200 ms')),
+marked AS (
   UPDATE intents SET state = 'sent', sent_at = clock_timestamp()
-   WHERE id = ANY (%(intent_ids)s) AND state IN ('planned', 'sent') RETURNING item_id),
+   WHERE id = ANY (%(intent_ids)s) AND state IN ('planned', 'sent') AND NOT id IN (SELECT s.id FROM stale s)
+  RETURNING item_id),
 moved AS (
   UPDATE run_items t SET state = 'sent' FROM marked m WHERE t.id = m.item_id AND t.state = 'claimed')
-SELECT count(*) FROM marked
+SELECT (SELECT count(*) FROM marked)::int AS marked, ARRAY(SELECT s.id FROM stale s) AS stale
 
 -- name: settle_calls
 -- Close calls that are still open, book them, and move their items; the ids of those closed just now.

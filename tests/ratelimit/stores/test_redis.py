@@ -13,6 +13,7 @@ import redis
 from ratelimit import Lane, Limit, Limiter, Policy, StoreUnavailable, no_past
 from ratelimit.messages import LaneAsk, Message
 from ratelimit.stores.redis import MOST_REMEMBERED, RedisStore, Seen, trusted
+from tests.fixtures.redis import RedisServer
 
 POLICY = Policy("key", (Limit("requests", 100, 3600),), margin_seconds=0.05, validity_seconds=0.05)
 WIDE = Policy("wide", (Limit("requests", 100_000, 3600),), margin_seconds=0.05, validity_seconds=0.05)
@@ -168,6 +169,46 @@ def test_while_redis_is_away_nothing_starts_and_afterwards_it_goes_on_by_itself(
     limiter.acquire_blocking(ANN, ONE, give_up_at=time.monotonic() + 5)
     limiter.close()
     store.close()
+
+
+@pytest.mark.parametrize("has_met_the_outage", [True, False])
+def test_a_redis_that_comes_back_from_an_older_snapshot_is_not_believed(tmp_path, has_met_the_outage):
+    """It forgot what started since; neither who asked in vain meanwhile nor who is new saw those writes last."""
+    server = RedisServer(tmp_path)
+    server.start()
+    store = RedisStore(server.url)
+    try:
+        open_key(store)
+        with redis.Redis.from_url(server.url) as client:
+            client.save()
+        assert take(store, 2).grants
+        server.kill()
+        if has_met_the_outage:
+            with pytest.raises(StoreUnavailable):
+                take(store, 3)
+        else:
+            store.close()
+            store = RedisStore(server.url)
+        server.start()
+        assert not take(store, 4).grants
+        assert store.picture(POLICY).shut_seconds > 3000
+        other = RedisStore(server.url)
+        assert other.picture(POLICY).shut_seconds > 3000
+        other.close()
+    finally:
+        store.close()
+        server.kill()
+
+
+def test_a_redis_that_does_not_tell_who_it_is_is_used_all_the_same(empty_redis, client):
+    client.acl_setuser(
+        "silent", enabled=True, passwords=["+sesame"], keys=["*"], commands=["+@all", "-info"], reset=True
+    )
+    store = RedisStore(empty_redis.url.replace("//", "//silent:sesame@"))
+    open_key(store)
+    assert take(store, 2).grants
+    store.close()
+    client.acl_deluser("silent")
 
 
 def test_records_leave_redis_by_themselves_some_time_after_they_mean_anything(store, client):

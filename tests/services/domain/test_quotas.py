@@ -120,7 +120,7 @@ def test_words_name_the_quota_what_is_used_when_it_resets_and_who_can_raise_it()
     assert budget.startswith("The organization's budget of $200.00 a month: $199.50 used.")
     assert "goes on by itself" not in budget
     assert alert_words(quota(CANDIDATES, 10, 8), "UTC").startswith(
-        "Ana's quota of 10 candidates a day with OpenAI is nearly"
+        "Ana's quota of 10 candidates a day with OpenAI is nearly used up. 8 candidates used. It begins anew"
     )
 
 

@@ -346,6 +346,51 @@ def test_stop_keeps_what_was_under_way_and_sends_nothing_more(bench: Bench) -> N
     assert bench.complaints(run) == ()
 
 
+class FirstCallsOnly(OpenGate):
+    """Lets as many calls through as there are people; the others wait for a turn that never comes."""
+
+    def __init__(self, people: int) -> None:
+        super().__init__()
+        self.left = people
+
+    async def permit(self, provider: str, org_id: UUID, user_id: UUID, costs: Mapping[str, int]) -> OpenPermit:
+        self.left -= 1
+        if self.left < 0:
+            await asyncio.sleep(3600)
+        return OpenPermit()
+
+
+def after_first_calls(bench: Bench, run: StartedRun, act: Callable[[Actor, UUID], object]) -> Callable[[Any], None]:
+    """Do something as soon as every item has its first result."""
+
+    def when_they_are_back(_over: threading.Event) -> None:
+        until(lambda: bench.progress(run).cost_usd == run.items * PRICE)
+        act(bench.actor, run.run_id)
+
+    return when_they_are_back
+
+
+@pytest.mark.parametrize(("bad_result", "done"), [(0, 10), (5, 0)])
+def test_a_run_that_is_stopped_keeps_what_first_calls_brought(bench: Bench, bad_result: int, done: int) -> None:
+    """And one whose results cannot be stored is stopped all the same."""
+    run = bench.order(10)
+    with alongside(after_first_calls(bench, run, Runs(bench.database).stop)):
+        state = bench.drive(run.drive_id, gate=FirstCallsOnly(10), two_calls=True, bad_result=bad_result)
+    assert state is RunState.STOPPED
+    assert bench.progress(run).done == done and len(bench.shop.arrivals) == 10
+    assert bench.complaints(run) == ()
+
+
+def test_a_paused_run_that_is_stopped_keeps_what_first_calls_brought(bench: Bench) -> None:
+    run, runs = bench.order(10), Runs(bench.database)
+    with alongside(after_first_calls(bench, run, runs.pause)):
+        assert bench.drive(run.drive_id, gate=FirstCallsOnly(10), two_calls=True) is RunState.PAUSED
+    assert runs.stop(bench.actor, run.run_id).state is RunState.STOPPING, "somebody has to settle them"
+    assert bench.drive(new_drive(bench.superuser, run.run_id), two_calls=True) is RunState.STOPPED
+    assert bench.progress(run).done == 10 and len(bench.shop.arrivals) == 10
+    assert bench.complaints(run) == ()
+
+
 def test_a_paused_run_rests_and_goes_on_where_it_was(bench: Bench) -> None:
     run = bench.order(100)
     bench.shop.choose = lambda _number, _item: Behaviour(seconds=0.05)

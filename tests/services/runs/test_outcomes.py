@@ -20,7 +20,7 @@ from services.providers.errors import (
     Unreachable,
 )
 from services.runs.kinds import ClaimedItem, Prepared
-from services.runs.outcomes import Health, RetryPolicy, health_of, outage_reason, rule_error
+from services.runs.outcomes import PARKED_AFTER_SECONDS, Health, RetryPolicy, health_of, outage_reason, rule_error
 from services.settings import PROVIDERS, Settings
 
 SETTINGS = {str(field.validation_alias) for field in Settings.model_fields.values()}
@@ -66,6 +66,16 @@ def test_every_provider_has_the_setting_that_its_refused_key_is_blamed_on(provid
 
 def test_a_short_pause_pauses_no_run() -> None:
     assert pause_of(TooManyRequests("openai", "screen", "rate_limit", "Slow down.", retry_after=20.0)) == ""
+
+
+@pytest.mark.parametrize("error_type", [TooManyRequests, TryAgain])
+def test_no_answer_holds_everybody_for_longer_than_a_run_waits_before_it_pauses(
+    error_type: type[TryAgain],
+) -> None:
+    """Nobody could shorten it: a 503 that asks for a day would shut the key for a day."""
+    error = error_type("openai", "screen", "overloaded", "Later.", retry_after=86_400.0)
+    slow_down = rule_error(CALL, uuid4(), error, RetryPolicy(3, {}), 5, Random(1)).slow_down
+    assert slow_down is not None and slow_down.seconds == PARKED_AFTER_SECONDS
 
 
 def failed_call(error_type: type[ProviderError]) -> ProviderError:

@@ -40,6 +40,7 @@ from services.runs.outcomes import (
     Ruling,
     rule_answer,
     rule_error,
+    rule_lost_before,
     rule_surprise,
     rule_too_large,
     rule_withdrawn,
@@ -130,7 +131,8 @@ class Model:
         for item in self.items.values():
             if item.state is ItemState.SENT:
                 self.perhaps += RESERVED
-                item.state = ItemState.WAITING if item.unknowns < 1 else ItemState.UNKNOWN
+                may_wait = item.unknowns < POLICY.resends[PROVIDER] or item.has_first_result
+                item.state = ItemState.WAITING if may_wait else ItemState.UNKNOWN
                 item.unknowns += 1
             elif item.state is ItemState.CLAIMED and item.is_planned:
                 item.state = ItemState.WAITING
@@ -159,6 +161,8 @@ class Model:
                 item.end(ItemState.FAILED)
             case "refused" | "too large":
                 item.end(ItemState.REFUSED)
+            case "lost before":
+                item.end(ItemState.UNKNOWN)
             case "too many" | "withdrawn":
                 item.state = ItemState.WAITING
             case "overloaded":
@@ -183,6 +187,10 @@ class Model:
     def go_on(self, state: RunState) -> None:
         self.state, self.pause_reason = state, ""
 
+    @property
+    def waiting_with_first_result(self) -> list[Item]:
+        return [item for item in self.items.values() if item.state is ItemState.WAITING and item.has_first_result]
+
     def rest(self, ending: Ending) -> None:
         self.is_held = False
         for item in self.items.values():
@@ -190,6 +198,8 @@ class Model:
                 item.state = ItemState.WAITING
         if self.state is RunState.STOPPING:
             self.state = RunState.STOPPED
+            for item in self.waiting_with_first_result:
+                item.state = ItemState.DONE
         elif self.state is RunState.RUNNING and ending in (Ending.BUDGET, Ending.PROVIDER):
             self.pause(ending.value)
         elif self.state is RunState.RUNNING and self.count(*OPEN) == 0:
@@ -225,7 +235,7 @@ class Drive:
     def write(self, entries: Sequence[Entry]) -> RunState:
         """Write a group twice, as after a commit whose answer was lost; the model changes once."""
         self.journal.write(entries)
-        return self.journal.write(entries)
+        return self.journal.write(entries).state
 
 
 def drive_of(wheel: Wheel, kind: Paper) -> Drive:
@@ -351,7 +361,9 @@ class RunMachine(RuleBasedStateMachine):
     def beat(self) -> None:
         """A late beat takes the lease back, as long as nobody else has the wheel."""
         assert self.current is not None
-        assert self.current.wheel.beat(60.0).state is self.model.state
+        beat = self.current.wheel.beat(60.0)
+        assert (beat.state, beat.cap_usd) == (self.model.state, self.model.cap)
+        self.current.purse.cap = beat.cap_usd
         self.model.is_expired = False
 
     # What a drive does ------------------------------------------------------------------------------
@@ -393,6 +405,11 @@ class RunMachine(RuleBasedStateMachine):
         assert drive is not None
         calls = []
         for call in list(drive.planned.values())[:most]:
+            if lost := rule_lost_before(call.prepared, call.intent_id, POLICY):
+                drive.write([Settlement(lost)])
+                del drive.planned[call.intent_id]
+                self.model.settle(self.item_of(call), "lost before")
+                continue
             if not drive.purse.reserve(RESERVED):
                 break
             calls.append(call)
@@ -401,7 +418,7 @@ class RunMachine(RuleBasedStateMachine):
             for call in calls:
                 drive.sent[call.intent_id] = drive.planned.pop(call.intent_id)
                 self.item_of(call).state = ItemState.SENT
-        elif not drive.sent:
+        elif drive.planned and not drive.sent:
             self.come_to_rest(Ending.BUDGET)
 
     @precondition(lambda self: self.current and self.current.sent)
@@ -433,11 +450,14 @@ class RunMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.current and not self.current.sent)
     @rule(ending=st.sampled_from([Ending.TOLD, Ending.DRAINED, Ending.FINISHED, Ending.PROVIDER]))
     def come_to_rest(self, ending: Ending) -> None:
-        assert self.current is not None
-        self.model.rest(ending)
-        assert self.current.claims.finish(ending, "why") is self.model.state
+        drive = self.current
+        assert drive is not None
+        # A cap that was raised meanwhile is a successor's to use.
+        is_at_old_cap = ending is Ending.BUDGET and drive.purse.cap != self.model.cap
+        self.model.rest(Ending.DRAINED if is_at_old_cap else ending)
+        assert drive.claims.finish(ending, "why", drive.purse.cap) is self.model.state
         with pytest.raises(WheelLost):
-            self.current.wheel.beat(0.0)
+            drive.wheel.beat(0.0)
         self.current = None
 
     # What a drive does that has lost the wheel ------------------------------------------------------
@@ -459,7 +479,7 @@ class RunMachine(RuleBasedStateMachine):
                 case "settle":
                     drive.journal.write([Settlement(ruling_of(call, "done")) for call in calls])
                 case "rest":
-                    drive.claims.finish(Ending.FINISHED, "")
+                    drive.claims.finish(Ending.FINISHED, "", None)
 
     # What people and time do ------------------------------------------------------------------------
 
@@ -485,8 +505,8 @@ class RunMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.model.state in (RunState.QUEUED, RunState.RUNNING, RunState.PAUSED))
     @rule()
     def stop(self) -> None:
-        may_be_calling = self.model.is_held or self.model.state is RunState.RUNNING
-        self.model.go_on(RunState.STOPPING if may_be_calling else RunState.STOPPED)
+        is_needed = self.model.is_held or self.model.state is RunState.RUNNING or self.model.waiting_with_first_result
+        self.model.go_on(RunState.STOPPING if is_needed else RunState.STOPPED)
         assert self.runs.stop(self.actor, self.run_id).state is self.model.state
 
     @precondition(lambda self: self.model.state.is_final or self.model.state is RunState.STOPPING)
