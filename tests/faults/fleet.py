@@ -147,9 +147,13 @@ class Fleet:
         return int(self.value("SELECT done FROM runs WHERE id = %s", run.run_id))
 
     def outcomes(self, run: StartedRun) -> list[str]:
-        """What became of each drive of a run, in the order in which they were made."""
+        """What became of each drive that came to its wheel, in the order in which they were made.
+
+        On a busy machine an interpreter may need longer to start than an admission lasts.
+        """
         rows = self.superuser.execute(
-            "SELECT outcome FROM drives WHERE run_id = %s ORDER BY created_at", [run.run_id]
+            "SELECT outcome FROM drives WHERE run_id = %s AND outcome <> 'never began' ORDER BY created_at",
+            [run.run_id],
         ).fetchall()
         return [row[0] for row in rows]
 
@@ -169,7 +173,7 @@ class Fleet:
             "UPDATE runs SET lease_until = clock_timestamp() + interval '1 hour' WHERE id = %s", [run.run_id]
         )
 
-    def ends_well(self, *runs: StartedRun, seconds: float = 30) -> None:
+    def ends_well(self, *runs: StartedRun, seconds: float = 60) -> None:
         """Each run ends by itself, every person of it has one result, and both ledgers agree."""
         with self.swept():
             until(lambda: all(self.has_ended(run) for run in runs), seconds)
