@@ -199,20 +199,27 @@ def cpu_of_a_block(people: BenchPeople) -> float:
     return taken
 
 
+def show(name: str, timing: Timing) -> None:
+    p95, bare_p95 = timing.p95(timing.ours), timing.p95(timing.bare)
+    holds = p95 <= MOST_MS and timing.ratio <= RATIO
+    print(
+        f"{name:32} {statistics.median(timing.ours):7.1f} {p95:7.1f} {statistics.median(timing.bare):9.1f}"
+        f" {bare_p95:9.1f} {timing.ratio:6.2f} {'' if holds else 'MISSED'}"
+    )
+
+
 def main() -> None:
     postgres, people = open_people(load_settings().home_path / "bench" / "grid")
     print(f"{'query':32} {'p50':>7} {'p95':>7} {'bare p50':>9} {'bare p95':>9} {'ratio':>6}")
     with psycopg.connect(people.superuser_url, autocommit=True) as bare:
         print(f"first block at row 900,000, no anchor yet: {first_jump(people, bare):.0f} ms")
+        together = Timing([], [])
         for question in questions(people):
             timing = measure(question, people, bare)
-            p95, bare_p95 = timing.p95(timing.ours), timing.p95(timing.bare)
-            holds = p95 <= MOST_MS and timing.ratio <= RATIO
-            print(
-                f"{question.name:32} {statistics.median(timing.ours):7.1f} {p95:7.1f}"
-                f" {statistics.median(timing.bare):9.1f} {bare_p95:9.1f} {timing.ratio:6.2f}"
-                f" {'' if holds else 'MISSED'}"
-            )
+            show(question.name, timing)
+            together.ours.extend(timing.ours)
+            together.bare.extend(timing.bare)
+        show("all blocks together", together)
     print(f"own CPU of one block: {cpu_of_a_block(people):.2f} ms")
     postgres.stop()
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import cache, partial
 
 from ratelimit import Limit, LocalStore, Policy, Store
-from ratelimit.stores.redis import RedisStore
 from services.accounts import Accounts
 from services.admin import Admin
 from services.candidates import Candidates, stored_filters
@@ -159,6 +158,9 @@ def open_store(settings: Settings, name: str, *, has_few_keys: bool = False) -> 
     choose, such as their addresses.
     """
     if settings.redis_url is not None:
+        # A tenth of the start of every process, which most installations need not pay.
+        from ratelimit.stores.redis import RedisStore
+
         turns_folder = settings.home_path if has_few_keys else None
         return RedisStore(settings.redis_url.get_secret_value(), prefix=f"sourcingx:{name}:", turns_folder=turns_folder)
     return LocalStore(settings.home_path / f"{name}.sqlite3")

@@ -25,7 +25,7 @@ from tests.fixtures.postgres import Actor, Team, Urls
 ROOT = Path(__file__).resolve().parents[2]
 Superuser = psycopg.Connection[tuple[object, ...]]
 # plotly's figure class is not here: dash imports it by itself, whether or not there is a plot.
-HEAVY = ("pandas", "numpy", "openai", "plotly.express", "celery")
+HEAVY = ("pandas", "numpy", "openai", "plotly.express", "celery", "redis")
 HOME_BYTES = 600_000
 GRID_BYTES = 800_000
 
