@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, partial
+from typing import TYPE_CHECKING
 
 from ratelimit import Limit, LocalStore, Policy, Store
 from services.accounts import Accounts
@@ -26,7 +27,6 @@ from services.providers.crustdata import PROVIDER as CRUSTDATA
 from services.providers.openai import PROVIDER as OPENAI
 from services.providers.openai import OpenAIChat, make_client
 from services.quotas import Quotas
-from services.runs.drive_queue import DriveQueue
 from services.runs.driver import DriveSettings
 from services.runs.kinds import Kind
 from services.runs.launch import Launcher
@@ -38,6 +38,9 @@ from services.settings import Settings, load_settings
 from services.shares import Shares
 from services.turns import Turns
 from services.usage import Usage
+
+if TYPE_CHECKING:
+    from services.runs.drive_queue import DriveQueue
 
 PROVIDER_OF_KIND = {RunKind.SCREENING: OPENAI}
 """Whose calls the runs of a kind are made of."""
@@ -166,10 +169,13 @@ def open_store(settings: Settings, name: str, *, has_few_keys: bool = False) -> 
     return LocalStore(settings.home_path / f"{name}.sqlite3")
 
 
-def open_queue(settings: Settings, clock: Clock | None = None) -> DriveQueue | None:
+def open_queue(settings: Settings, clock: Clock | None = None) -> "DriveQueue | None":
     """Where drives wait for the workers of several hosts; nowhere without REDIS_URL, as each machine starts its own."""
     if settings.redis_url is None:
         return None
+    # As above: most installations have no Redis.
+    from services.runs.drive_queue import DriveQueue
+
     return DriveQueue(settings.redis_url.get_secret_value(), clock or SystemClock())
 
 

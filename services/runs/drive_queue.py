@@ -14,6 +14,7 @@ import structlog
 
 from services.clock import Clock
 from services.domain.turns import QueueState
+from services.runs.launch import QueueAway
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -32,10 +33,6 @@ No run depends on it: whose worker died is found by its lease. It is long, so th
 """
 
 log = structlog.get_logger(__name__)
-
-
-class QueueAway(Exception):
-    """Redis could not be asked, or did not take the message."""
 
 
 @dataclass

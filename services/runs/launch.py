@@ -12,6 +12,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 from uuid import UUID
 
 import structlog
@@ -21,12 +22,28 @@ from services.db.pool import Database
 from services.db.runs import StartBounds
 from services.domain.turns import QueueState
 from services.errors import Busy
-from services.runs.drive_queue import DriveQueue, QueueAway
 
 ROOT = Path(__file__).resolve().parents[2]
 LARGEST_LOG_BYTES = 20_000_000
 
 log = structlog.get_logger(__name__)
+
+
+class QueueAway(Exception):
+    """The queue could not be asked, or did not take the drive."""
+
+
+class Queue(Protocol):
+    """What takes drives to the workers of several hosts (services/runs/drive_queue.py)."""
+
+    def send(self, drive_id: UUID) -> None:
+        """Hand a drive to the first worker with a free place. Raises QueueAway."""
+
+    def state(self) -> QueueState:
+        """Whether a drive would be taken at once."""
+
+    def look(self) -> QueueState:
+        """The same as of a moment ago, for people who watch."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +68,7 @@ class Launcher:
     most_processes: int
     bounds: StartBounds
     command: Sequence[str] = (sys.executable, "-m", "services.drive")
-    queue: DriveQueue | None = None
+    queue: Queue | None = None
 
     def start_drive(self, drive_id: UUID) -> bool:
         """Start a process for this drive if it is its turn; else the run stays queued for the sweeper."""

@@ -18,7 +18,7 @@ from callbacks.background import MachineManager
 from services.db.pool import Database
 from services.domain.actors import Actor
 from services.domain.runs import RunState
-from services.runs.drive_queue import KEY_PREFIX
+from services.runs.drive_queue import KEY_PREFIX, DriveQueue
 from services.runs.orders import Runs
 from services.wiring import current
 from tests.callbacks.posting import post_callback
@@ -116,7 +116,7 @@ def hosts_app(
     with app_in_process(urls, tmp_path / "home") as app:
         yield app
         queue = current().launcher.queue
-        assert queue is not None
+        assert isinstance(queue, DriveQueue)
         queue.close()
 
 

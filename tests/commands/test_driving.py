@@ -10,6 +10,7 @@ import pytest
 from commands.driving import Companion
 from services.domain.turns import QueueState
 from services.installation import Installation
+from services.runs.drive_queue import DriveQueue
 from services.settings import Settings
 from services.wiring import build
 from tests.faults.rig import open_run, until
@@ -38,7 +39,7 @@ def test_no_worker_is_asked_to_drive_what_only_this_command_s_database_knows(
     companion.start_drive()
     assert companion.is_admitted
     log, queue = services.launcher.log_path, services.launcher.queue
-    assert queue is not None
+    assert isinstance(queue, DriveQueue)
     assert queue.state() is (QueueState.OPEN if has_own_database else QueueState.FULL)
     if has_own_database:
         until(lambda: log.exists() and str(run.drive_id) in log.read_text())

@@ -200,7 +200,7 @@ class Fleet:
                 assert worker.end() == 0, worker.text()
         until(lambda: not self.job_processes(), 10)
         queue = self.launcher.queue
-        assert queue is not None
+        assert isinstance(queue, DriveQueue)
         queue.close()
         self.shop.close()
 
