@@ -14,10 +14,11 @@ from callbacks import (
     runs,
     screening,
     shell,
+    status,
     usage,
 )
 
-MODULES = (account, admin, candidates, home, imports, lists, positions, quotas, runs, screening, shell, usage)
+MODULES = (account, admin, candidates, home, imports, lists, positions, quotas, runs, screening, shell, status, usage)
 
 
 def register(app: Dash) -> None:

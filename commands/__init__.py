@@ -10,11 +10,24 @@ from commands.positions import positions
 from commands.runs import runs
 from commands.screening import screen
 from commands.shares import share
-from commands.upkeep import collect_garbage
+from commands.upkeep import collect_garbage, show_status
 from commands.usage import usage
 from commands.users import users
 
-COMMANDS = (database, users, share, import_people, positions, screen, runs, leases, export, usage, collect_garbage)
+COMMANDS = (
+    database,
+    users,
+    share,
+    import_people,
+    positions,
+    screen,
+    runs,
+    leases,
+    export,
+    usage,
+    collect_garbage,
+    show_status,
+)
 
 
 def register(server: Flask) -> None:

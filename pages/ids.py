@@ -267,3 +267,9 @@ def run_cap(run_id: str) -> dict[str, str]:
 def run_act(run_id: str, act: str) -> dict[str, str]:
     """A button that makes a run "stop", "pause", "resume" or "retry"."""
     return {"type": "run-act", "run": run_id, "act": act}
+
+
+# Status ------------------------------------------------------------------------------------------------
+
+STATUS_TICK = "status-tick"
+STATUS_REPORT = "status-report"

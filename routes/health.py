@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from routes.metrics import InstallationFigures
 from services.errors import AppError
 from services.settings import Settings
 from services.wiring import current
@@ -53,7 +54,10 @@ def metrics() -> ResponseReturnValue:
     if "prometheus_multiproc_dir" in os.environ or "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         registry = CollectorRegistry()
         MultiProcessCollector(registry)
-    return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+    installation = CollectorRegistry()
+    installation.register(InstallationFigures(current().status))
+    figures = generate_latest(registry) + generate_latest(installation)
+    return Response(figures, content_type=CONTENT_TYPE_LATEST)
 
 
 def may_read_metrics() -> bool:

@@ -12,7 +12,6 @@ import secrets
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
 from itertools import groupby, islice
 from pathlib import Path, PureWindowsPath
 from typing import Any, BinaryIO, Final
@@ -383,19 +382,6 @@ class Imports:
                 csv_line([str(reject.row_number), reject.field, reject.reason, reject.excerpt]) for reject in rejects
             )
             after = rejects[-1].row_number
-
-    def clear_stale(self, older_than: timedelta) -> int:
-        """Give up uploads that nobody imported for so long, and delete files that no upload names; how many."""
-        before = self.clock.now() - older_than
-        with self.db.as_engine() as tx:
-            for name in db.discard_stale_imports(tx, before):
-                (self.uploads / name).unlink(missing_ok=True)
-        cleared = 0
-        for path in self.uploads.glob("*") if self.uploads.exists() else ():
-            if datetime.fromtimestamp(path.stat().st_mtime, UTC) < before:
-                path.unlink(missing_ok=True)
-                cleared += 1
-        return cleared
 
 
 @dataclass(frozen=True)

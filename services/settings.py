@@ -68,6 +68,11 @@ class Settings(BaseSettings):
     requests_per_user: int = Field(1_200, validation_alias="REQUESTS_PER_USER", ge=60)
     requests_per_address: int = Field(12_000, validation_alias="REQUESTS_PER_ADDRESS", ge=60)
     upload_limit_mb: int = Field(20, validation_alias="UPLOAD_LIMIT_MB", ge=1)
+    upload_keep_days: float = Field(7, validation_alias="UPLOAD_KEEP_DAYS", ge=0.05)
+    temporary_keep_hours: float = Field(24, validation_alias="TEMPORARY_KEEP_HOURS", ge=1)
+    expired_keep_days: float = Field(7, validation_alias="EXPIRED_KEEP_DAYS", ge=1)
+    log_limit_mb: float = Field(50, validation_alias="LOG_LIMIT_MB", gt=0)
+    housekeeping_minutes: float = Field(5, validation_alias="HOUSEKEEPING_MINUTES", gt=0)
 
     openai_model: str = Field("gpt-6-luna", validation_alias="OPENAI_MODEL")
     openai_api_key: SecretStr | None = Field(None, validation_alias="OPENAI_API_KEY")

@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ratelimit import Limit, LocalStore, Policy, Store
@@ -18,6 +19,7 @@ from services.domain.runs import RunKind
 from services.door import AddressDoor, RequestDoor
 from services.enrichment import Enrichment
 from services.exports import Exports
+from services.housekeeping import DAY_SECONDS, HOUR_SECONDS, Ages, Housekeeping
 from services.imports import Imports
 from services.leases import Leases
 from services.limits import KeyNews, LimiterGate, StoreWatch
@@ -34,8 +36,9 @@ from services.runs.orders import Runs
 from services.runs.outcomes import RetryPolicy
 from services.screening import Screening
 from services.screening_work import ScreeningWork
-from services.settings import Settings, load_settings
+from services.settings import PROVIDERS, Settings, load_settings
 from services.shares import Shares
+from services.status import Status
 from services.turns import Turns
 from services.usage import Usage
 
@@ -73,6 +76,8 @@ class Services:
     limiter_store: Store
     limiter_watch: StoreWatch
     turns: Turns
+    housekeeping: Housekeeping
+    status: Status
 
 
 @dataclass(frozen=True)
@@ -110,6 +115,9 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
     bounds = StartBounds(settings.job_processes_per_user, settings.job_processes_per_organization)
     door_store = open_store(settings, "door")
     limiter_store = open_store(settings, "limiter", has_few_keys=True)
+    limiter_watch = StoreWatch(limiter_store, policies_of(settings)[OPENAI])
+    turns = Turns(limiter_store, policies_of(settings), PROVIDER_OF_KIND, clock)
+    housekeeping = Housekeeping(database, clock, settings.home_path, settings.files_path, ages_of(settings))
     key_news = KeyNews(limiter_store, policies_of(settings), PROVIDER_OF_KIND)
     runs = Runs(database, bounds, clock, key_news.mended)
     return Services(
@@ -149,9 +157,40 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
         address_door=RequestDoor(door_store, settings.requests_per_address, settings.web_concurrency),
         person_door=RequestDoor(door_store, settings.requests_per_user, settings.web_concurrency),
         limiter_store=limiter_store,
-        limiter_watch=StoreWatch(limiter_store, policies_of(settings)[OPENAI]),
-        turns=Turns(limiter_store, policies_of(settings), PROVIDER_OF_KIND, clock),
+        limiter_watch=limiter_watch,
+        turns=turns,
+        housekeeping=housekeeping,
+        status=Status(
+            database,
+            clock,
+            settings.home_path,
+            {name: settings.provider_mode(name) for name in PROVIDERS},
+            turns,
+            limiter_watch,
+            None if settings.redis_url else local_store_file(settings, "limiter"),
+            housekeeping,
+            settings.job_processes,
+            embedded_postgres(settings).server_pid if settings.uses_embedded_database else no_server,
+        ),
     )
+
+
+def ages_of(settings: Settings) -> Ages:
+    return Ages(
+        upload_seconds=settings.upload_keep_days * DAY_SECONDS,
+        temporary_seconds=settings.temporary_keep_hours * HOUR_SECONDS,
+        expired_seconds=settings.expired_keep_days * DAY_SECONDS,
+        session_idle_seconds=settings.session_idle_hours * HOUR_SECONDS,
+        log_bytes=int(settings.log_limit_mb * 1_000_000),
+    )
+
+
+def no_server() -> None:
+    """The database is somebody else's to watch."""
+
+
+def local_store_file(settings: Settings, name: str) -> Path:
+    return settings.home_path / f"{name}.sqlite3"
 
 
 def open_store(settings: Settings, name: str, *, has_few_keys: bool = False) -> Store:
@@ -166,7 +205,7 @@ def open_store(settings: Settings, name: str, *, has_few_keys: bool = False) -> 
 
         turns_folder = settings.home_path if has_few_keys else None
         return RedisStore(settings.redis_url.get_secret_value(), prefix=f"sourcingx:{name}:", turns_folder=turns_folder)
-    return LocalStore(settings.home_path / f"{name}.sqlite3")
+    return LocalStore(local_store_file(settings, name))
 
 
 def open_queue(settings: Settings, clock: Clock | None = None) -> "DriveQueue | None":

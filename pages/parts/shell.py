@@ -125,6 +125,7 @@ def person_menu(actor: Actor, org_name: str, csrf_token: str) -> Component:
                             html.Div(org_name, className="menu-fact"),
                             html.Div(f"{actor.email} · {actor.role}", className="menu-fact text-secondary"),
                             dcc.Link("Account", href="/account", className="menu-item"),
+                            status_link() if actor.may_see_status else None,
                             sign_out_form(csrf_token),
                         ],
                         className="menu",
@@ -135,6 +136,10 @@ def person_menu(actor: Actor, org_name: str, csrf_token: str) -> Component:
         ],
         className="person",
     )
+
+
+def status_link() -> Component:
+    return dcc.Link("Status of the service", href="/status", className="menu-item")
 
 
 def sign_out_form(csrf_token: str) -> Component:

@@ -1,7 +1,6 @@
 """Imports in the database: what was uploaded, what became of it, which rows were rejected."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -95,8 +94,3 @@ def organization_number(tx: Tx) -> int:
     assert row is not None  # the scope's organization exists
     number: int = row[0]
     return number
-
-
-def discard_stale_imports(tx: Tx, older_than: datetime) -> list[str]:
-    """As the engine: give up uploads of all organizations that nobody imported; returns their files' names."""
-    return [name for (name,) in tx.execute(Q["discard_stale_imports"], {"older_than": older_than})]

@@ -31,3 +31,8 @@ class Actor:
     @property
     def may_administer(self) -> bool:
         return self.role is Role.ADMIN
+
+    @property
+    def may_see_status(self) -> bool:
+        """How the installation is doing, without anybody's name."""
+        return self.is_operator or self.may_administer

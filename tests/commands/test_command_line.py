@@ -322,8 +322,22 @@ def drives_of(line: CommandLine) -> list[int]:
     return found
 
 
-def test_old_uploads_are_cleared(line: CommandLine) -> None:
-    assert line.asked("gc") == {"uploads": 0}
+def test_what_was_left_behind_is_cleared_and_told(line: CommandLine) -> None:
+    draft = line.home / "cache" / "files" / "tmpdraft"
+    draft.parent.mkdir(parents=True, exist_ok=True)
+    draft.write_text("half")
+    os.utime(draft, (0, 0))
+    told = line.facts("gc")
+    assert (told["uploads"], told["things"], told["bytes"], told["troubles"]) == (0, 1, 4, [])
+    assert {"what": "drafts", "things": 1, "bytes": 4} in told["cleared"] and not draft.exists()
+
+
+def test_the_status_is_told_with_the_server_down(line: CommandLine) -> None:
+    told = line.asked("status")
+    lights = {one["provider"]: (one["mode"], one["light"]) for one in told["providers"]}
+    assert len(lights) == 5 and lights["salesql"] == ("simulated", "Works")
+    assert told["database"]["answers"] and told["limiter"]["answers"]
+    assert "@" not in json.dumps(told)
 
 
 def test_quotas_stand_beside_the_usage_of_their_organization_and_of_no_other(

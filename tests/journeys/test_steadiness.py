@@ -18,6 +18,7 @@ PAGES = {
     "/lists": "#lists-table > *",
     "/admin": "#admin-history tr",
     "/account": "#account-forms form",
+    "/status": "#status-report .facts",
 }
 # Slow answers show what fast ones hide: a part that is drawn before what belongs above it.
 OBSERVE = """

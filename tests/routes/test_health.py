@@ -3,13 +3,16 @@
 import json
 import logging
 from collections.abc import Iterator
+from typing import Any
 
 import psycopg
 import pytest
 import requests
 from dash import Dash
+from prometheus_client.parser import text_string_to_metric_families
 
 from services.wiring import current
+from tests.faults.rig import open_run
 from tests.fixtures.app import RunningApp, client_of
 from tests.fixtures.postgres import Team
 from tests.fixtures.redis import RedisServer
@@ -96,6 +99,47 @@ def test_metrics_open_with_the_token(local_app: Dash) -> None:
     for word, status in [("let me in", 200), ("let me out", 403), ("", 403)]:
         answer = client.get("/metrics", environ_base=elsewhere, headers={"Authorization": f"Bearer {word}"})
         assert answer.status_code == status
+
+
+def test_metrics_tell_of_the_installation_and_of_nobody_in_it(
+    local_app: Dash, superuser: psycopg.Connection[Any], team: Team
+) -> None:
+    run = open_run(current().database, superuser, team.recruiter, 1)
+    superuser.execute("SET session_replication_role = replica")
+    superuser.execute(
+        "INSERT INTO ledger (org_id, user_id, run_id, intent_id, provider, operation, status, error_code, duration_ms)"
+        " VALUES (%s, %s, %s, gen_random_uuid(), 'openai', 'screen', 'failed', 'http_500', 700)",
+        [team.org_id, team.recruiter.user_id, run.run_id],
+    )
+    superuser.execute("RESET session_replication_role")
+    text = client_of(local_app).get("/metrics", environ_base=LOCAL).text
+    families = {family.name: family for family in text_string_to_metric_families(text)}
+    told = {
+        (sample.name, *sorted(sample.labels.values())): sample.value
+        for family in families.values()
+        for sample in family.samples
+    }
+    assert told["sourcingx_runs", "queued"] == 1 and told["sourcingx_runs", "running"] == 0
+    assert told["sourcingx_limit_allowed", "openai", "requests"] == 5_000
+    assert told["sourcingx_limit_used", "openai", "requests"] == 0
+    assert told["sourcingx_breaker_open", "salesql"] == 0
+    assert told["sourcingx_recent_failures", "http_500", "openai"] == 1
+    assert told["sourcingx_recent_call_seconds_bucket", "0.5", "openai"] == 0
+    assert told["sourcingx_recent_call_seconds_bucket", "1.0", "openai"] == 1
+    assert told["sourcingx_recent_call_seconds_gcount", "openai"] == 1
+    assert told["sourcingx_database_up",] == 1 and told["sourcingx_limiter_up",] == 1
+    assert told["sourcingx_temporary_bytes", "uploads"] == 0 and told["sourcingx_sweeper_leads",] == 0
+    for private in (team.org_id, team.recruiter.user_id, team.recruiter.email, team.recruiter.name, run.run_id):
+        assert str(private) not in text
+
+
+def test_metrics_are_told_while_the_database_is_away(local_app: Dash) -> None:
+    current().database.close()
+    object.__setattr__(current().database, "url", "postgresql://nobody@127.0.0.1:1/none")
+    object.__setattr__(current().database, "wait_seconds", 0.2)
+    text = client_of(local_app).get("/metrics", environ_base=LOCAL).text
+    assert "sourcingx_database_up 0.0" in text and "sourcingx_limiter_up 1.0" in text
+    assert "sourcingx_runs{" not in text, "nothing is known of them, and 0 would be a lie"
 
 
 @pytest.mark.parametrize(("encoding", "expected"), [("br, gzip", "br"), ("gzip", "gzip"), ("", None)])

@@ -2,11 +2,9 @@
 
 import csv
 import io
-import os
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable
-from datetime import timedelta
 from pathlib import Path
 
 import psycopg
@@ -494,20 +492,6 @@ def test_what_a_row_left_out_is_counted(imports: Imports, team: Team) -> None:
     assert {(note["note"], note["field"], note["rows"], note["first_row"]) for note in record.notes} == {
         ("bad_email", "email", 2, 2)
     }
-
-
-def test_stale_uploads_are_given_up_and_their_files_deleted(imports: Imports, team: Team, superuser: Superuser) -> None:
-    old = imports.receive(team.recruiter, "old.csv", io.BytesIO(files.GEM.encode()), None)
-    superuser.execute("UPDATE imports SET created_at = '2026-01-01'")
-    new = imports.receive(team.recruiter, "new.csv", io.BytesIO(files.WIDE.encode()), None)
-    orphan = imports.uploads / "orphan"
-    orphan.write_text("left behind")
-    long_ago = imports.clock.now() - timedelta(days=9)
-    os.utime(orphan, (long_ago.timestamp(), long_ago.timestamp()))
-    imports.clear_stale(timedelta(days=2))
-    assert imports.find(team.recruiter, old).state == "discarded"
-    assert imports.preview(team.recruiter, new).suggested_list == "new"
-    assert len(list(imports.uploads.iterdir())) == 1
 
 
 def test_a_kill_in_the_middle_leaves_nothing(

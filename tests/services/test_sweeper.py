@@ -1,7 +1,7 @@
 """The sweeper: which drives it starts, in which order, how many, and who may sweep."""
 
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,11 +19,12 @@ from services.db.runs import StartBounds
 from services.domain.actors import Actor
 from services.domain.runs import RunKind, RunState
 from services.errors import Busy
+from services.housekeeping import Cleared
 from services.runs.launch import Launcher
 from services.runs.orders import RunRequest, Runs, TheseCandidates
 from services.runs.process import machine
 from services.runs.wheel import take_wheel
-from services.sweeper import DRIVERS_FIRST_SECONDS, MOST_STARTS, Sweeper
+from services.sweeper import DRIVERS_FIRST_SECONDS, FREED, MOST_STARTS, RESUMED, STARTED, WOKEN, Sweeper
 from tests.faults.rig import at_once, expire_lease, make_candidates, open_run, until
 from tests.fixtures.postgres import Team, Urls
 
@@ -322,3 +323,100 @@ def test_one_organization_cannot_take_all_the_places(launcher: Launcher, superus
     told = Runs(launcher.database, bounded.bounds)
     states = [told.progress(team.recruiter, run.run_id) for run in told.recent(team.manager, team=True)]
     assert sorted(run.waits_for for run in states if run.state is RunState.QUEUED)[-1:] == ["organization"]
+
+
+@dataclass
+class Chores:
+    """Pieces of housekeeping that note when they were done; `more` says how often the second stops at its bound."""
+
+    done: list[str] = field(default_factory=list)
+    more: int = 0
+    trouble: str = ""
+
+    def first(self) -> Cleared:
+        self.done.append("first")
+        return Cleared("uploads", 2, 100)
+
+    def second(self) -> Cleared:
+        self.done.append("second")
+        self.more -= 1
+        return Cleared("drafts", trouble=self.trouble, is_more=self.more >= 0)
+
+
+def test_the_leader_does_one_chore_after_each_sweep_and_begins_a_round_at_its_start_and_then_by_the_clock(
+    launcher: Launcher, superuser: Superuser, team: Team
+) -> None:
+    chores = Chores(more=1)
+    sweeper = replace(sweeper_of(launcher), chores=(chores.first, chores.second), round_seconds=300)
+    seen = []
+    for _ in range(5):
+        sweeper.sweep()
+        seen.append(list(chores.done))
+    assert seen[:3] == [["first"], ["first", "second"], ["first", "second", "second"]]
+    assert seen[3:] == [seen[2]] * 2, "the round is over, and the next one is not due"
+    assert isinstance(sweeper.clock, HeldClock)
+    sweeper.clock.advance(301)
+    sweeper.sweep()
+    assert chores.done[3:] == ["first"]
+    rows = superuser.execute("SELECT deed, times, bytes FROM sweeper_deeds").fetchall()
+    assert rows == [("cleared uploads", 4, 200)]
+
+
+def test_a_chore_comes_after_the_runs_and_never_keeps_one_waiting(
+    launcher: Launcher, superuser: Superuser, team: Team
+) -> None:
+    chores = Chores()
+    sweeper = replace(sweeper_of(launcher), chores=(chores.first, chores.second))
+    people = make_candidates(superuser, team.org_id, 1)
+    for _ in range(2):
+        run = start(launcher.database, team.recruiter, people)
+        assert [run_of(superuser, drive) for drive in sweeper.sweep()] == [run]
+        superuser.execute("UPDATE drives SET ended_at = now()")
+        superuser.execute("UPDATE runs SET state = 'stopped', finished_at = now()")
+    assert chores.done == ["first", "second"]
+
+
+def test_who_does_not_lead_keeps_no_house(launcher: Launcher) -> None:
+    with launcher.database.as_engine() as tx:
+        db.take_sweep(tx, "other", 60)
+    chores = Chores()
+    replace(sweeper_of(launcher), chores=(chores.first,)).sweep()
+    assert chores.done == []
+
+
+def test_what_a_round_could_not_do_is_told_until_a_round_can(launcher: Launcher, superuser: Superuser) -> None:
+    chores = Chores(trouble="A file cannot be deleted: Permission denied.")
+    sweeper = replace(sweeper_of(launcher), chores=(chores.first, chores.second), round_seconds=1)
+
+    def told() -> tuple[Any, ...]:
+        for _ in range(2):
+            sweeper.sweep()
+        sweeper.clock.sleep(2)
+        row = superuser.execute("SELECT trouble, cleared_at IS NOT NULL FROM sweeper_lease").fetchone()
+        assert row is not None
+        return row
+
+    assert told() == ("drafts: A file cannot be deleted: Permission denied.", True)
+    chores.trouble = ""
+    assert told() == ("", True)
+
+
+def test_starts_resumptions_freed_deaths_and_woken_runs_are_counted(
+    launcher: Launcher, superuser: Superuser, team: Team, rivals: Team
+) -> None:
+    dead = open_run(launcher.database, superuser, team.colleague, 1)
+    people = [row[0] for row in superuser.execute("SELECT id FROM candidates").fetchall()]
+    start(launcher.database, team.recruiter, people)
+    assert take_wheel(launcher.database, SystemClock(), dead.drive_id, f"{machine()}:{DEAD}") is not None
+    slept = open_run(launcher.database, superuser, rivals.recruiter, 1)
+    superuser.execute(
+        "UPDATE runs SET state = 'paused', pause_reason = 'quota', resets_at = now() - interval '1 s' WHERE id = %s",
+        [slept.run_id],
+    )
+    assert len(sweeper_of(launcher).sweep()) == 3
+    rows = superuser.execute("SELECT deed, times FROM sweeper_deeds").fetchall()
+    assert dict(rows) == {STARTED: 2, RESUMED: 1, FREED: 1, WOKEN: 1}
+    assert sweeper_of(launcher).sweep() == []
+    assert superuser.execute("SELECT sum(times) FROM sweeper_deeds").fetchone() == (5,), (
+        "a sweep without news adds none"
+    )

@@ -63,6 +63,3 @@ SELECT d.row_number, c.id AS candidate_id, c.full_name, c.profile_url, o.id AS o
 
 -- name: organization_number
 SELECT number FROM organizations WHERE id = current_org()
-
--- name: discard_stale_imports
-SELECT discard_stale_imports(%(older_than)s)
