@@ -16,7 +16,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 import callbacks
 import routes
 from callbacks.arguments import as_declared
-from callbacks.background import SourcingManager
+from callbacks.background import background_manager
 from callbacks.notices import on_error
 from pages.parts.shell import shell
 from routes.files import CompressedFiles
@@ -95,7 +95,7 @@ def create_app(settings: Settings) -> Dash:
         enable_mcp=False,
         add_log_handler=False,
         on_error=on_error,
-        background_callback_manager=SourcingManager(settings.home_path / "background"),
+        background_callback_manager=background_manager(settings),
     )
     server.extensions["dash"] = app
     server.jinja_env.globals.update(asset=asset, csrf_token=generate_csrf)

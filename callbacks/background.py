@@ -1,7 +1,8 @@
-"""The background manager: Dash's background callback starts a drive, and is never more than its client.
+"""The background managers: Dash's background callback starts a drive, and is never more than its client.
 
-What Dash's own manager does under a long paid run, and why ours differs in each point, is in
-docs/decisions/background.md.
+What Dash's own managers do under a long paid run, and why ours differ in each point, is in
+docs/decisions/background.md. One machine has the one over diskcache, several hosts have the one over Celery; what
+both do is `Drives`, and where a drive's process runs is the launcher's business.
 """
 
 from pathlib import Path
@@ -9,27 +10,25 @@ from typing import Any
 from uuid import UUID
 
 import diskcache
-from dash import DiskcacheManager
+from dash import CeleryManager, DiskcacheManager
 from dash.exceptions import PreventUpdate
 
 from callbacks.who import actor
 from services.drive import drive
 from services.errors import BadInput
-from services.wiring import current
+from services.settings import Settings
+from services.wiring import current, open_queue
 
 ENTRY_SECONDS = 3600
 LARGEST_CACHE_BYTES = 16_000_000
 
 
-class SourcingManager(DiskcacheManager):  # type: ignore[misc]  # Dash ships no types
-    """Starts a fresh interpreter for one drive, kills nothing, and reads what became of it from the database."""
+class Drives:
+    """Has one drive started, kills nothing, and reads what became of it from the database; no store is used."""
 
-    def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        folder.chmod(0o700)
-        # JSON instead of pickle: reading an entry must never run code, whoever wrote it.
-        cache = diskcache.Cache(str(folder), disk=diskcache.JSONDisk, size_limit=LARGEST_CACHE_BYTES)
-        super().__init__(cache, expire=ENTRY_SECONDS)
+    def make_job_fn(self, fn: Any, progress: Any, key: Any = None) -> Any:  # noqa: ARG002  # Dash's signature
+        """The callback itself: a drive's process runs it, told the drive's id and nothing of the request."""
+        return fn
 
     def build_cache_key(self, fn: Any, args: Any, cache_args_to_ignore: Any, triggered: Any) -> str:  # noqa: ARG002  # Dash's
         """The person and the drive: no two starts share a key, and no two people share an answer."""
@@ -40,7 +39,6 @@ class SourcingManager(DiskcacheManager):  # type: ignore[misc]  # Dash ships no 
         drive_id = parse_drive(args)
         services = current()
         services.runs.drive(actor(), drive_id)
-        self.clear_cache_entry(key)
         services.launcher.start_drive(drive_id)
         return str(drive_id)
 
@@ -57,11 +55,35 @@ class SourcingManager(DiskcacheManager):  # type: ignore[misc]  # Dash ships no 
         drive = current().runs.drive(actor(), UUID(drive_id))
         return drive_id if drive.has_ended or drive.run_has_ended else self.UNDEFINED
 
+    def get_updated_props(self, key: str) -> dict[str, Any]:  # noqa: ARG002  # Dash's signature
+        """Nothing: a drive speaks to no page."""
+        return {}
+
     def terminate_job(self, job: Any) -> None:
         """Nothing: Dash calls this after every result too, and a call that was paid for is never killed."""
 
     def terminate_unhealthy_job(self, job: Any) -> bool:  # noqa: ARG002  # Dash's signature
         return False
+
+
+class MachineManager(Drives, DiskcacheManager):  # type: ignore[misc]  # Dash ships no types
+    """One machine: drives are processes of it."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder.chmod(0o700)
+        # JSON instead of pickle: reading an entry must never run code, whoever wrote it.
+        cache = diskcache.Cache(str(folder), disk=diskcache.JSONDisk, size_limit=LARGEST_CACHE_BYTES)
+        super().__init__(cache, expire=ENTRY_SECONDS)
+
+
+class HostsManager(Drives, CeleryManager):  # type: ignore[misc]  # Dash ships no types
+    """Several hosts: drives go to Celery's workers. Dash's own task, terminations and results are never used."""
+
+
+def background_manager(settings: Settings) -> MachineManager | HostsManager:
+    queue = open_queue(settings)
+    return MachineManager(settings.home_path / "background") if queue is None else HostsManager(queue.celery)
 
 
 def parse_drive(args: Any) -> UUID:

@@ -25,7 +25,7 @@ from pages.parts.run_panel import (
 )
 from pages.parts.shell import empty_state
 from pages.parts.times import zone_note
-from pages.parts.turns import standing_words
+from pages.parts.turns import queue_words, standing_words
 from services.domain.actors import Actor
 from services.domain.runs import ItemState, RunFilter, RunKind, RunProgress, RunState
 from services.errors import AppError, BadInput, NotFound
@@ -199,8 +199,10 @@ def details(who: Actor, run: RunProgress, asked: Query) -> tuple[list[Component]
 
 
 def waiting_words(who: Actor, run: RunProgress) -> str:
-    """What the calls of a run wait for, by the organization's clock; nothing if for nothing."""
+    """What a run or its calls wait for, by the organization's clock; nothing if for nothing."""
     services = current()
+    if run.state is RunState.QUEUED:
+        return queue_words(services.launcher.look(), run)
     standing = services.turns.standing(who, run)
     time_zone = services.usage.time_zone(who) if standing.outage else "UTC"
     return standing_words(standing, time_zone, is_mine=run.user_id == who.user_id)

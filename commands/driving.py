@@ -7,7 +7,7 @@ command, so a run is driven only while the command waits for it, and rests in th
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import click
@@ -69,7 +69,11 @@ class Companion:
                 self.let_go()
 
     def start_drive(self) -> None:
-        self.is_admitted = self.services.launcher.start_drive(self.started.drive_id)
+        launcher = self.services.launcher
+        if not self.outlives_the_command:
+            # The database is this command's own: no worker of another host could reach it.
+            launcher = replace(launcher, queue=None)
+        self.is_admitted = launcher.start_drive(self.started.drive_id)
 
     def is_at_rest(self, progress: RunProgress) -> bool:
         if progress.state is RunState.PAUSED:

@@ -60,6 +60,7 @@ class Settings(BaseSettings):
     simulators_port: int | None = Field(None, validation_alias="SIMULATORS_PORT")
     log_level: str = Field("INFO", validation_alias="LOG_LEVEL")
     job_processes: int = Field(8, validation_alias="JOB_PROCESSES", ge=1, le=256)
+    job_processes_per_host: int | None = Field(None, validation_alias="JOB_PROCESSES_PER_HOST", ge=1, le=256)
     job_processes_per_user: int = Field(2, validation_alias="JOB_PROCESSES_PER_USER", ge=1)
     job_processes_per_organization: int = Field(6, validation_alias="JOB_PROCESSES_PER_ORGANIZATION", ge=1)
     run_in_flight: int = Field(400, validation_alias="RUN_IN_FLIGHT", ge=5, le=1000)
@@ -103,6 +104,11 @@ class Settings(BaseSettings):
     @cached_property
     def files_path(self) -> Path:
         return (self.files or self.home_path / "files").expanduser().absolute()
+
+    @property
+    def job_processes_here(self) -> int:
+        """How many runs the worker of this host drives at once."""
+        return self.job_processes_per_host or self.job_processes
 
     @cached_property
     def secret_key(self) -> str:

@@ -1,8 +1,8 @@
 """`make run`: starts every part of one installation, keeps each alive, and ends them cleanly.
 
-The parts are children: the embedded database, the simulators, the sweeper and the web server. One that
-dies is started again. If this process itself is killed, the parts live on, and the next start takes over
-the database and the jobs that still run and replaces the rest (docs/production.md).
+The parts are children: the embedded database, the simulators, the sweeper, with REDIS_URL a worker, and the
+web server. One that dies is started again. If this process itself is killed, the parts live on, and the next
+start takes over the database and the jobs that still run and replaces the rest (docs/production.md).
 """
 
 import contextlib
@@ -193,6 +193,9 @@ class Supervisor:
                 )
             )
         parts.append(Part("sweeper", [python, "-m", "services.sweeper"], None, self.run_folder / "sweeper.json"))
+        if settings.redis_url is not None:
+            worker = [python, "-m", "services.celery_worker"]
+            parts.append(Part("worker", worker, None, self.run_folder / "worker.json"))
         parts.append(
             Part(
                 "web",

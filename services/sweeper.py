@@ -73,14 +73,15 @@ class Sweeper:
         except Busy:
             self.is_cut_off = True
             raise
-        for drive_id in drives:
-            self.launcher.start_process(drive_id)
+        started = [drive_id for drive_id in drives if self.launcher.start(drive_id)]
         if self.fence is not None:
             self.keep_house(self.fence)
-        return drives
+        return started
 
     def choose(self) -> list[UUID]:
         """What to start now, decided in one transaction."""
+        # Asked first: a queue that is slow to answer must not hold the transaction open.
+        may_admit = self.launcher.may_admit()
         with self.database.as_engine() as tx:
             self.fence = runs.take_sweep(tx, self.holder, LEASE_SECONDS)
             if self.fence is None or self.lets_drivers_go_first():
@@ -89,7 +90,7 @@ class Sweeper:
             freed = sum(runs.note_dead_drive(tx, drive_id) for drive_id in dead)
             woken = quotas.wake_runs_after_reset(tx)
             launcher = self.launcher
-            drives = runs.next_drives(tx, launcher.most_processes, launcher.bounds, MOST_STARTS)
+            drives = runs.next_drives(tx, launcher.most_processes, launcher.bounds, MOST_STARTS) if may_admit else []
             resumed = housekeeping.resumed_among(tx, drives) if drives else 0
             started = len(drives) - resumed
             deeds = (Deed(STARTED, started), Deed(RESUMED, resumed), Deed(FREED, freed), Deed(WOKEN, woken))

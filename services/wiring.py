@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ratelimit import Limit, LocalStore, Policy, Store
 from services.accounts import Accounts
@@ -44,6 +45,9 @@ from services.sightings.local import LocalSightings
 from services.status import Status
 from services.turns import Turns
 from services.usage import Usage
+
+if TYPE_CHECKING:
+    from services.runs.drive_queue import DriveQueue
 
 PROVIDER_OF_KIND = {RunKind.SCREENING: OPENAI}
 """Whose calls the runs of a kind are made of."""
@@ -153,6 +157,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
             log_path=settings.home_path / "log" / "drives.log",
             most_processes=settings.job_processes,
             bounds=bounds,
+            queue=open_queue(settings, clock),
         ),
         screening=Screening(database, clock, runs, settings.openai_model, settings.provider_mode("openai")),
         address_door=RequestDoor(door_store, settings.requests_per_address, settings.web_concurrency),
@@ -219,6 +224,16 @@ def open_store(settings: Settings, name: str, *, has_few_keys: bool = False) -> 
         turns_folder = settings.home_path if has_few_keys else None
         return RedisStore(settings.redis_url.get_secret_value(), prefix=f"sourcingx:{name}:", turns_folder=turns_folder)
     return LocalStore(local_store_file(settings, name))
+
+
+def open_queue(settings: Settings, clock: Clock | None = None) -> "DriveQueue | None":
+    """Where drives wait for the workers of several hosts; nowhere without REDIS_URL, as each machine starts its own."""
+    if settings.redis_url is None:
+        return None
+    # As above: most installations have no Redis.
+    from services.runs.drive_queue import DriveQueue
+
+    return DriveQueue(settings.redis_url.get_secret_value(), clock or SystemClock())
 
 
 def policies_of(settings: Settings) -> dict[str, Policy]:

@@ -17,6 +17,7 @@ import requests
 from services.db.embedded import EmbeddedPostgres, free_port
 from services.installation import Installation
 from services.settings import Settings
+from services.supervisor import Supervisor
 from tests.fixtures.app import FILES_CACHE, post_sign_in, wait_until
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -215,3 +216,12 @@ def test_ending_it_leaves_no_process_and_the_next_start_has_nothing_to_make(home
     family = home.everything()
     assert home.end() == 0
     assert [one for one in family if one.is_running() and one.status() != psutil.STATUS_ZOMBIE] == []
+
+
+@pytest.mark.parametrize("more", [{}, {"REDIS_URL": "redis://127.0.0.1:1/0"}], ids=["one machine", "several hosts"])
+def test_with_redis_a_worker_is_one_more_part_which_ends_before_what_it_leans_on(
+    tmp_path: Path, more: dict[str, str]
+) -> None:
+    settings = Settings(_env_file=None, SOURCINGX_HOME=str(tmp_path), **more)  # type: ignore[call-arg,arg-type]  # pydantic's own parameter, and aliases
+    names = [part.name for part in Supervisor(settings).describe_parts()]
+    assert names == ["simulators", "sweeper", *(["worker"] if more else []), "web"]

@@ -8,7 +8,8 @@ from dash.development.base_component import Component
 
 from pages.parts.shell import PROVIDER_NAMES
 from pages.parts.times import clock_words
-from services.domain.turns import Outage, Standing, Turn
+from services.domain.runs import RunProgress
+from services.domain.turns import Outage, QueueState, Standing, Turn
 
 WORTH_SAYING_SECONDS = 1.0
 TO_THE_SECOND_UNDER = timedelta(minutes=2)
@@ -22,6 +23,17 @@ def outage_words(outage: Outage, time_zone: str) -> str:
     retry = clock_words(outage.retry_at, time_zone, seconds=lasts < TO_THE_SECOND_UNDER)
     name = PROVIDER_NAMES.get(outage.provider, outage.provider)
     return f"{name} has been failing since {since}; trying again at {retry}. {outage.reason}"
+
+
+def queue_words(state: QueueState, run: RunProgress) -> str:
+    """Why a run that is next does not start yet; nothing where it is only a matter of its turn."""
+    match state:
+        case QueueState.AWAY:
+            return "Nothing can be started just now, as a part of this installation is away. It starts by itself."
+        case QueueState.FULL if not run.waits_for:
+            return "No worker is free just now. It starts by itself as soon as one is."
+        case _:
+            return ""
 
 
 def standing_words(standing: Standing, time_zone: str, *, is_mine: bool) -> str:

@@ -482,6 +482,19 @@ def admit_drive(tx: Tx, drive_id: UUID, most: int, bounds: StartBounds) -> bool:
     return bool(row and row[0])
 
 
+def accept_drive(tx: Tx, drive_id: UUID, most: int, bounds: StartBounds) -> bool:
+    """Whether a worker that has taken this drive from the queue is to start its process now."""
+    values = {"drive_id": drive_id, "most": most}
+    values |= {"most_per_user": bounds.per_user, "most_per_org": bounds.per_organization}
+    row = tx.execute(Q["accept_drive"], values).fetchone()
+    return bool(row and row[0])
+
+
+def take_back_start(tx: Tx, drive_id: UUID) -> None:
+    """An admitted drive could not be handed to a worker: it was never started."""
+    tx.execute(Q["take_back_start"], {"drive_id": drive_id})
+
+
 def live_processes(tx: Tx) -> list[tuple[UUID, str]]:
     return [(drive_id, process) for drive_id, process in tx.execute(Q["live_processes"]).fetchall()]
 

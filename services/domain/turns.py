@@ -2,6 +2,15 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
+
+
+class QueueState(StrEnum):
+    """How the queue to the workers of several hosts stands: open; full, as no worker has a free place; or away."""
+
+    OPEN = "open"
+    FULL = "full"
+    AWAY = "away"
 
 
 @dataclass(frozen=True)

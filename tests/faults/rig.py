@@ -24,7 +24,7 @@ import psycopg
 
 from services.db.embedded import EmbeddedPostgres
 from services.db.pool import Database, Tx
-from services.db.runs import RunOrder
+from services.db.runs import RunOrder, StartBounds
 from services.domain.actors import Actor
 from services.domain.runs import RunKind, StartedRun
 from services.providers.errors import (
@@ -43,6 +43,8 @@ from services.runs.orders import RunRequest, Runs, TheseCandidates
 ROOT = Path(__file__).resolve().parents[2]
 PRICE = Decimal("0.001")
 PROVIDER = "openai"
+PROCESSES = 4
+BOUNDS = StartBounds(per_user=PROCESSES, per_organization=PROCESSES)
 
 T = TypeVar("T")
 

@@ -320,6 +320,14 @@ UPDATE drives d SET ended_at = clock_timestamp(), outcome = %(outcome)s FROM rel
 -- Whether a process may start for this drive now.
 SELECT admit_drive(%(drive_id)s, %(most)s, %(most_per_user)s, %(most_per_org)s)
 
+-- name: accept_drive
+-- Whether the process of a drive that came from the queue may start.
+SELECT accept_drive(%(drive_id)s, %(most)s, %(most_per_user)s, %(most_per_org)s)
+
+-- name: take_back_start
+-- An admission that came to nothing, as the queue did not take the drive.
+SELECT take_back_start(%(drive_id)s)
+
 -- name: note_dead_drive
 -- The process of a drive has died: its lease ends now, if it still holds one.
 SELECT note_dead_drive(%(drive_id)s)
