@@ -4,7 +4,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-TEST_PROCESSES ?= 2
+TEST_PROCESSES ?= 3
 
 .PHONY: help run test torture check bench format lint types imports lock clean
 help: ## print this list
@@ -17,9 +17,8 @@ test: $(VENV)/.installed-dev browser ## the whole suite: real PostgreSQL, real b
 	$(BIN)/pytest --numprocesses $(TEST_PROCESSES) --dist loadgroup --no-loadscope-reorder
 
 torture: $(VENV)/.installed-dev browser ## faults, kills and properties with many seeds; up to an hour
-	TORTURE=1 $(BIN)/pytest --verbose --timeout 600 --hypothesis-show-statistics --numprocesses $(TEST_PROCESSES) \
-	  --dist loadgroup --no-loadscope-reorder tests/faults tests/ratelimit tests/services/runs \
-	  tests/journeys/test_many_people.py
+	TORTURE=1 $(BIN)/pytest --verbose --timeout 600 tests/torture tests/journeys/test_many_people.py tests/faults \
+	  tests/ratelimit tests/services/runs
 
 check: format lint types imports test ## what CI runs: formatting, lint, types, import rules, then the suite
 

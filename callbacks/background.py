@@ -5,11 +5,13 @@ docs/decisions/background.md. One machine has the one over diskcache, several ho
 both do is `Drives`, and where a drive's process runs is the launcher's business.
 """
 
+import sqlite3
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import diskcache
+import structlog
 from dash import CeleryManager, DiskcacheManager
 from dash.exceptions import PreventUpdate
 
@@ -21,6 +23,8 @@ from services.wiring import current, open_queue
 
 ENTRY_SECONDS = 3600
 LARGEST_CACHE_BYTES = 16_000_000
+
+log = structlog.get_logger(__name__)
 
 
 class Drives:
@@ -70,11 +74,7 @@ class MachineManager(Drives, DiskcacheManager):  # type: ignore[misc]  # Dash sh
     """One machine: drives are processes of it."""
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        folder.chmod(0o700)
-        # JSON instead of pickle: reading an entry must never run code, whoever wrote it.
-        cache = diskcache.Cache(str(folder), disk=diskcache.JSONDisk, size_limit=LARGEST_CACHE_BYTES)
-        super().__init__(cache, expire=ENTRY_SECONDS)
+        super().__init__(open_cache(folder), expire=ENTRY_SECONDS)
 
 
 class HostsManager(Drives, CeleryManager):  # type: ignore[misc]  # Dash ships no types
@@ -84,6 +84,24 @@ class HostsManager(Drives, CeleryManager):  # type: ignore[misc]  # Dash ships n
 def background_manager(settings: Settings) -> MachineManager | HostsManager:
     queue = open_queue(settings)
     return MachineManager(settings.home_path / "background") if queue is None else HostsManager(queue.celery)
+
+
+def open_cache(folder: Path) -> diskcache.Cache:
+    """The cache that Dash asks for, in a folder of ours; one that cannot be read is thrown away, it holds nothing."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder.chmod(0o700)
+    try:
+        return open_json_cache(folder)
+    except sqlite3.DatabaseError as error:
+        log.warning("background.cache.unreadable", folder=str(folder), reason=str(error))
+        for path in folder.glob(f"{diskcache.core.DBNAME}*"):
+            path.unlink(missing_ok=True)
+        return open_json_cache(folder)
+
+
+def open_json_cache(folder: Path) -> diskcache.Cache:
+    # JSON instead of pickle: reading an entry must never run code, whoever wrote it.
+    return diskcache.Cache(str(folder), disk=diskcache.JSONDisk, size_limit=LARGEST_CACHE_BYTES)
 
 
 def parse_drive(args: Any) -> UUID:

@@ -168,3 +168,15 @@ def test_neither_manager_kills_a_job_or_has_one_of_dash_s_own(hosts_app: Dash, t
         assert bystander.poll() is None
         bystander.kill()
     assert [name for name in hosts.handle.tasks if not name.startswith("celery.")] == []
+
+
+def test_a_cache_that_cannot_be_read_is_made_anew_when_the_web_server_starts(tmp_path: Path) -> None:
+    folder = tmp_path / "background"
+    MachineManager(folder).handle.close()
+    for path in folder.glob("cache.db*"):
+        path.write_bytes(b"This is no database. " * 500)
+    manager = MachineManager(folder)
+    manager.handle.set("key", "value")
+    assert manager.handle.get("key") == "value"
+    manager.handle.close()
+    assert folder.stat().st_mode & 0o777 == 0o700

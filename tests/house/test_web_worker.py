@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from tests.fixtures.app import (
     post_sign_in,
     rows_kept_in_stores,
     sign_in_by_hand,
+    start_app,
     wait_until,
 )
 from tests.fixtures.postgres import Actor, Team, Urls
@@ -45,6 +46,13 @@ def test_web_worker_imports_nothing_it_may_never_need(tmp_path: Path) -> None:
         [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+@pytest.fixture
+def running_app(urls: Urls, tmp_path: Path) -> Iterator[RunningApp]:
+    """Two workers: what one was told, the other has to know."""
+    with start_app(urls, tmp_path / "home", tmp_path / "gunicorn.log") as app:
+        yield app
 
 
 def test_cold_workers_answer_a_burst_and_forget_nothing_they_should_not_know(

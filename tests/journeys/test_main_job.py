@@ -25,6 +25,10 @@ TWO, MANY = f"Two of them {uuid4().hex[:4]}", f"All engineers {uuid4().hex[:4]}"
 EXPORT_START = ["first_name", "last_name", "name", "email", "all_emails", "linkedin_url"]
 REASON_KEY = "1"
 LARGE = 120
+UNREAD = """
+SELECT count(*) FROM run_news n JOIN users u ON u.id = n.user_id
+ WHERE u.email = %s AND n.event IS NOT NULL AND n.seen_at IS NULL
+"""
 
 
 def messy_file(product: Product, folder: Path) -> Path:
@@ -222,6 +226,7 @@ def watches_and_leaves(ana: Walker, ben: Walker, product: Product, position_id: 
     product.simulators.faults(
         latency=[{"provider": "openai", "distribution": {"kind": "uniform", "low": 1.0, "high": 2.0}}]
     )
+    news_before = product.value(UNREAD, ANA)
     ana.open(f"/screening?position={position_id}&list={list_id}")
     page = ana.page
     page.get_by_label("At most").fill(str(LARGE))
@@ -246,7 +251,7 @@ def watches_and_leaves(ana: Walker, ben: Walker, product: Product, position_id: 
     product.simulators.faults(latency=[{"provider": "openai", "distribution": 0.05}])
     ana.open("/runs")
     unread = ana.page.locator("#shell-bell-count")
-    expect(unread).to_have_text("1 unread")
+    expect(unread).to_have_text(f"{news_before + 1} unread")
     ana.page.get_by_label("Position").select_option(label=POSITION)
     ana.page.wait_for_url(re.compile(f"position={position_id}"))
     expect(ana.page.locator(".runs-table tbody tr")).to_have_count(2)
@@ -265,7 +270,7 @@ def watches_and_leaves(ana: Walker, ben: Walker, product: Product, position_id: 
     expect(ana.page.locator(".run-panel .chip").first).to_have_text("Finished")
     expect(ana.page.locator(".run-sentence")).to_have_text(f"{LARGE} of {LARGE}.")
     expect(ana.page.locator("#run-receipt tfoot")).to_contain_text("Sum")
-    expect(unread).to_have_text("")
+    expect(unread).to_have_text(f"{news_before} unread" if news_before else "")
     ana.step("run", everywhere=True)
     ana.page.get_by_role("link", name="Results of these people").click()
     expect(ana.page.get_by_text("Only the people of one run are shown.")).to_be_visible()

@@ -1,0 +1,31 @@
+"""Large orders without a browser: people of the simulated world, a position, and a run in the queue."""
+
+import csv
+import tempfile
+from pathlib import Path
+from uuid import UUID, uuid4
+
+from services.db.positions import BriefText
+from services.screening import ScreeningOrder
+from services.wiring import Services
+from tests.fixtures.product import Product
+
+BRIEF = BriefText("Builds things.", "1+ years of work\nWorked with software", "", "")
+
+
+def order_a_screening(product: Product, services: Services, email: str, people: int) -> UUID:
+    """A run for so many people, who are brought first; the sweeper starts it."""
+    actor = services.accounts.actor_called(email)
+    title = f"Torture {uuid4().hex[:6]}"
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "people.csv"
+        with path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["linkedin_url", "first_name", "last_name", "title", "company"])
+            for person in product.simulators.people(40_000, people):
+                names = [person["first_name"], person["last_name"], person["title"] or "Engineer", person["company"]]
+                writer.writerow([person["linkedin_url"], *names])
+        listed = product.command("import", str(path), "--user", email, "--list", title)
+    position = services.positions.create(actor, title, BRIEF, approve=True)
+    order = ScreeningOrder(position_id=position.position_id, list_id=UUID(listed["list_id"]), extras=False)
+    return services.screening.start(actor, order).run_id
