@@ -1,4 +1,4 @@
-"""Large orders without a browser: people of the simulated world, a position, and a run in the queue."""
+"""Large orders without a browser: invented people, a position, and a run in the queue."""
 
 import csv
 import tempfile
@@ -10,6 +10,7 @@ from services.screening import ScreeningOrder
 from services.wiring import Services
 from tests.fixtures.product import Product
 
+TITLES = ("Engineer", "Data Analyst", "Sales Manager", "Designer", "Accountant")
 BRIEF = BriefText("Builds things.", "1+ years of work\nWorked with software", "", "")
 
 
@@ -22,9 +23,9 @@ def order_a_screening(product: Product, services: Services, email: str, people: 
         with path.open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(["linkedin_url", "first_name", "last_name", "title", "company"])
-            for person in product.simulators.people(40_000, people):
-                names = [person["first_name"], person["last_name"], person["title"] or "Engineer", person["company"]]
-                writer.writerow([person["linkedin_url"], *names])
+            for number in range(people):
+                address = f"https://www.linkedin.com/in/{title.replace(' ', '-').lower()}-{number}"
+                writer.writerow([address, "Person", f"Number{number}", TITLES[number % len(TITLES)], "Bluefern"])
         listed = product.command("import", str(path), "--user", email, "--list", title)
     position = services.positions.create(actor, title, BRIEF, approve=True)
     order = ScreeningOrder(position_id=position.position_id, list_id=UUID(listed["list_id"]), extras=False)

@@ -74,10 +74,9 @@ def make_organization(product: Product, services: Services) -> tuple[list[Actor]
     )
     actors = [Actor(user_id, org_id, Role.RECRUITER, "User", email) for user_id, email in users]
     people = product.rows(
-        "INSERT INTO candidates (org_id, profile_url, full_name, title, profile)"
-        " SELECT %s, 'https://www.linkedin.com/in/torture-' || n, 'Person ' || n, title, profile"
-        " FROM (SELECT row_number() OVER (ORDER BY id) AS n, title, profile FROM candidates"
-        "        WHERE industry_months > 24 LIMIT %s) AS model RETURNING id",
+        "INSERT INTO candidates (org_id, profile_url, full_name, title, headline)"
+        " SELECT %s, 'https://www.linkedin.com/in/torture-' || n, 'Person ' || n, 'Engineer', 'Builds things'"
+        " FROM generate_series(1, %s) n RETURNING id",
         org_id,
         CANDIDATES,
     )
