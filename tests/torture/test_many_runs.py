@@ -16,6 +16,7 @@ from services.wiring import Services, build
 from tests.fixtures.app import wait_until
 from tests.fixtures.product import Product
 from tests.journeys.accounts_of import charges_agree
+from tests.torture.orders import bring_people
 
 pytestmark = pytest.mark.timeout(3_000)
 ORGANIZATIONS, USERS, CANDIDATES = 10, 100, 3
@@ -61,8 +62,8 @@ def services(product: Product) -> Iterator[Services]:
     built.database.close()
 
 
-def make_organization(product: Product, services: Services) -> tuple[list[Actor], ScreeningOrder]:
-    """Users without a password, one list of people, and one position."""
+def make_organization(product: Product, services: Services) -> list[tuple[Actor, ScreeningOrder]]:
+    """Users without a password, one position, and for each user people whom nobody else screens."""
     name = f"Torture {uuid4().hex[:8]}"
     org_id = services.accounts.ensure_organization(name)
     users = product.rows(
@@ -73,18 +74,14 @@ def make_organization(product: Product, services: Services) -> tuple[list[Actor]
         USERS,
     )
     actors = [Actor(user_id, org_id, Role.RECRUITER, "User", email) for user_id, email in users]
-    people = product.rows(
-        "INSERT INTO candidates (org_id, profile_url, full_name, title, headline)"
-        " SELECT %s, 'https://www.linkedin.com/in/torture-' || n, 'Person ' || n, 'Engineer', 'Builds things'"
-        " FROM generate_series(1, %s) n RETURNING id",
-        org_id,
-        CANDIDATES,
-    )
-    chosen = services.lists.create(actors[0], "Everybody")
-    services.lists.add(actors[0], chosen.id, [row[0] for row in people])
+    list_id = bring_people(product, actors[0].email, name, USERS * CANDIDATES)
+    people = product.rows("SELECT candidate_id FROM list_members WHERE list_id = %s ORDER BY candidate_id", list_id)
+    ids = [row[0] for row in people]
     position = services.positions.create(actors[0], "Engineer", BRIEF, approve=True)
-    order = ScreeningOrder(position_id=position.position_id, list_id=chosen.id, extras=False, which="all")
-    return actors, order
+    return [
+        (actor, ScreeningOrder(position.position_id, candidate_ids=tuple(ids[number::USERS]), extras=False))
+        for number, actor in enumerate(actors)
+    ]
 
 
 def test_a_thousand_users_start_a_small_run_each_within_a_minute(
@@ -97,7 +94,7 @@ def test_a_thousand_users_start_a_small_run_each_within_a_minute(
     runs: list[UUID] = []
     # In turn, as people of many organizations come.
     for number in range(USERS):
-        runs += [services.screening.start(actors[number], order).run_id for actors, order in organizations]
+        runs += [services.screening.start(*orders[number]).run_id for orders in organizations]
     starting = time.monotonic() - began
     assert starting <= START_SECONDS
 
